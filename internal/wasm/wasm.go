@@ -1,0 +1,2 @@
+// Package wasm reads and writes the WebAssembly binary format.
+package wasm
