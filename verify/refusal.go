@@ -1,0 +1,89 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A RefusalError says that the subject did not meet its rule. It is a finding,
+// not a failure to judge.
+type RefusalError struct {
+	// Code is the stable reason, such as "verify.no_signature".
+	Code string
+	// Message is one sentence in lower case.
+	Message string
+	// Hint is the remedy; may be empty.
+	Hint string
+	// Candidates are the pieces of evidence that did not count, in the order
+	// of the evidence.
+	Candidates []Candidate
+}
+
+// Error returns the message alone: code, hint and candidates are for the
+// caller to show.
+func (e *RefusalError) Error() string { return e.Message }
+
+// A Candidate is one piece of evidence that did not count.
+type Candidate struct {
+	// Digest and Source are those of the evidence.
+	Digest string
+	Source string
+	// Code is the stable reason, such as "verify.key" or "verify.digest".
+	Code string
+	// Message is one sentence in lower case. Text that came from the evidence
+	// is quoted.
+	Message string
+	// Hint is the remedy, where there is one.
+	Hint string
+}
+
+// A PolicyError says that a trust policy cannot be used, before anything was
+// judged.
+type PolicyError struct {
+	// Code is the stable reason, such as "trust.nobody" or "trust.key".
+	Code string
+	// Message is one sentence in lower case.
+	Message string
+	// Hint is the remedy; may be empty.
+	Hint string
+}
+
+// Error returns the message.
+func (e *PolicyError) Error() string { return e.Message }
+
+// A failure is the reason why one candidate does not count. It never leaves
+// the package.
+type failure struct {
+	code    string
+	message string
+	hint    string
+}
+
+func (f *failure) Error() string { return f.message }
+
+func fail(code, format string, args ...any) *failure {
+	return &failure{code: code, message: fmt.Sprintf(format, args...)}
+}
+
+// asFailure turns any error into a failure; what is not one already came from
+// a dependency and says so by the code it is given.
+func asFailure(err error, code string) *failure {
+	var f *failure
+	if errors.As(err, &f) {
+		return f
+	}
+	return fail(code, "%s", oneLine(err.Error()))
+}
+
+// oneLine makes a dependency's message fit to be part of one sentence. Such
+// messages may quote foreign text.
+func oneLine(s string) string {
+	const most = 400
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\u0085' || r == '\u2028' || r == '\u2029' }), " ")
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
