@@ -1,0 +1,43 @@
+# METADATA
+# title: Baseline
+# description: >-
+#   Holds where the operator gives no policy. The module is signed by a trusted authority, or accepted unsigned with
+#   --allow-unsigned; it is a WASI preview 1 command that defines its own memory; it fits its limits.
+package krmsafe.admit
+
+import data.krmsafe.lib.limits as budget
+import data.krmsafe.lib.module
+import data.krmsafe.lib.signature
+
+# METADATA
+# title: Allowed where nothing speaks against
+default allow := false
+
+allow if count(reasons) == 0
+
+# METADATA
+# title: What speaks against
+reasons contains r if some r in signature.required_or_accepted
+
+reasons contains r if some r in module.baseline
+
+reasons contains r if some r in budget.exceeded(limits)
+
+# METADATA
+# title: What the operator should see
+warnings contains r if some r in signature.accepted_unsigned
+
+# METADATA
+# title: What a run may use
+# description: Enough for a function built with Go and kyaml on some thousand resources.
+limits := {
+	"memoryPages": 8192,
+	"tableElements": 1000000,
+	"callDepth": 10000,
+	"fuel": 100000000000,
+	"timeout": "60s",
+	"compileTimeout": "40s",
+	"compileBytes": 1073741824,
+	"outputBytes": 268435456,
+	"stderrBytes": 1048576,
+}

@@ -1,0 +1,13 @@
+// Package policies holds the Rego that krmsafe ships: the library under lib,
+// which every policy may import as data.krmsafe.lib, and complete policies in
+// the folders beside it. It knows no Go beyond the embedding; package policy
+// compiles and evaluates what is here.
+package policies
+
+import "embed"
+
+// FS holds the Rego files. The library lies in lib, and the policy that holds
+// where the operator gives none lies in baseline.
+//
+//go:embed lib baseline
+var FS embed.FS

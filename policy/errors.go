@@ -1,0 +1,49 @@
+package policy
+
+import "fmt"
+
+// LoadError says that what was given cannot serve as a policy.
+type LoadError struct {
+	Code    string // stable, such as policy.empty
+	Message string
+	Hint    string // what to do about it
+}
+
+// Error returns the message.
+func (e *LoadError) Error() string { return e.Message }
+
+// Position is one complaint of the Rego compiler, or of krmsafe's own checks
+// on a policy, and where it is.
+type Position struct {
+	File    string `json:"file"`
+	Row     int    `json:"row"`
+	Col     int    `json:"col"`
+	Code    string `json:"code"` // Rego's own, such as rego_type_error, or one that starts with policy.
+	Message string `json:"message"`
+}
+
+// String formats the position as compilers do: file:row:col: message.
+func (p Position) String() string {
+	if p.File == "" {
+		return p.Message
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Row, p.Col, p.Message)
+}
+
+// CompileError says that a policy does not compile. Errors is never empty and
+// is in the order of files and rows.
+type CompileError struct {
+	Errors []Position
+}
+
+// Error returns the first complaint and how many more there are.
+func (e *CompileError) Error() string {
+	first := e.Errors[0].String()
+	if n := len(e.Errors) - 1; n > 0 {
+		return fmt.Sprintf("%s (and %d more)", first, n)
+	}
+	return first
+}
+
+// Code returns the stable reason code of every compile error.
+func (e *CompileError) Code() string { return "policy.compile" }

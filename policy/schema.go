@@ -1,0 +1,60 @@
+package policy
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+)
+
+// FactsSchema returns the JSON schema of Facts. Policies are compiled against
+// it, so that a misspelt field of input is an error with a position and not a
+// rule that is quietly undefined.
+func FactsSchema() map[string]any { return schemaOf(reflect.TypeFor[Facts](), "") }
+
+var rawMessage = reflect.TypeFor[json.RawMessage]()
+
+// schemaOf derives a schema from a type of this package: every field is
+// required, nothing else is allowed.
+func schemaOf(t reflect.Type, description string) map[string]any {
+	schema := map[string]any{}
+	if description != "" {
+		schema["description"] = description
+	}
+	switch {
+	case t == rawMessage: // any JSON value
+		return schema
+	case t.Kind() == reflect.Struct:
+		properties, required := map[string]any{}, []any{}
+		for i := range t.NumField() {
+			field := t.Field(i)
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			sub := schemaOf(field.Type, field.Tag.Get("doc"))
+			if enum := field.Tag.Get("enum"); enum != "" {
+				values := []any{}
+				for v := range strings.SplitSeq(enum, ",") {
+					values = append(values, v)
+				}
+				sub["enum"] = values
+			}
+			properties[name] = sub
+			required = append(required, name)
+		}
+		schema["type"] = "object"
+		schema["properties"] = properties
+		schema["required"] = required
+		schema["additionalProperties"] = false
+	case t.Kind() == reflect.Slice:
+		schema["type"] = "array"
+		schema["items"] = schemaOf(t.Elem(), "")
+	case t.Kind() == reflect.Map:
+		schema["type"] = "object"
+		schema["additionalProperties"] = schemaOf(t.Elem(), "")
+	case t.Kind() == reflect.Bool:
+		schema["type"] = "boolean"
+	case t.Kind() == reflect.String:
+		schema["type"] = "string"
+	default:
+		schema["type"] = "integer"
+	}
+	return schema
+}
