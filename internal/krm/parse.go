@@ -1,0 +1,214 @@
+package krm
+
+import (
+	"go.yaml.in/yaml/v3"
+)
+
+// Parse reads a ResourceList that the operator supplies. It must be one UTF-8 document (a byte order mark is
+// dropped) of kind ResourceList and apiVersion config.kubernetes.io/v1, v1beta1 or v1alpha1 with a sequence of
+// items, each a mapping with apiVersion and kind. Anchors, aliases and merge keys are expanded within
+// limits.Nodes; see the package documentation for what else the gate demands. The error is a *SyntaxError.
+func Parse(data []byte, limits Limits) (*ResourceList, error) {
+	rl, err := parseList(data, &gate{limits: limits, expand: true})
+	if err != nil {
+		return nil, asInput("", err)
+	}
+	return rl, nil
+}
+
+// ParseOutput reads what a function wrote on its standard output. It demands what Parse demands and more: no anchor,
+// alias or merge key, and no item of kind List, which would hide resources from every check. The error is an
+// *OutputError.
+func ParseOutput(data []byte, limits Limits) (*ResourceList, error) {
+	rl, err := parseList(data, &gate{limits: limits})
+	if err != nil {
+		return nil, asOutput(err)
+	}
+	return rl, nil
+}
+
+// parseList reads one ResourceList through a gate.
+func parseList(data []byte, g *gate) (*ResourceList, error) {
+	body, err := text(data, g.limits.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	if err := estimate(body, g.limits.Nodes); err != nil {
+		return nil, err
+	}
+	root, err := decodeOne(body)
+	if err != nil {
+		return nil, err
+	}
+	if empty(root) {
+		return nil, problemf("malformed", 0, 0, "the document is empty").withHint("a ResourceList is expected")
+	}
+	aliased := g.expand && hasAlias(root)
+	if aliased {
+		if root, err = expandAliases(root, g.limits.Nodes); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.pass(root); err != nil {
+		return nil, err
+	}
+	rl, err := newList(root, g.limits)
+	if err != nil {
+		return nil, err
+	}
+	if !aliased && !g.anchor {
+		keepText(rl, body, root)
+	}
+	return rl, nil
+}
+
+// newList reads the fields of a ResourceList from a tree that passed the gate.
+func newList(root *yaml.Node, limits Limits) (*ResourceList, error) {
+	if err := isList(root); err != nil {
+		return nil, err
+	}
+	rl := &ResourceList{APIVersion: scalarField(root, "apiVersion")}
+	items := field(root, "items")
+	if items == nil || items.Kind == yaml.ScalarNode && items.Tag == nullTag {
+		return nil, problemf("items_missing", root.Line, root.Column, "the ResourceList has no items").
+			withHint("write \"items: []\" for a list without resources")
+	}
+	if items.Kind != yaml.SequenceNode {
+		return nil, problemf("malformed", items.Line, items.Column, "items is not a sequence")
+	}
+	if len(items.Content) > limits.Items {
+		return nil, limitProblem("items", "resources", int64(limits.Items), items.Line, items.Column)
+	}
+	rl.Items = make([]*Item, 0, len(items.Content))
+	for i, n := range items.Content {
+		item, err := newItem(n)
+		if err != nil {
+			return nil, err
+		}
+		item.Index = i
+		rl.Items = append(rl.Items, item)
+	}
+	if fc := field(root, "functionConfig"); fc != nil && fc.Tag != nullTag {
+		o, err := newConfig(fc)
+		if err != nil {
+			return nil, err
+		}
+		rl.FunctionConfig = o
+	}
+	var err error
+	rl.Results, err = readResults(field(root, "results"), limits.Results)
+	return rl, err
+}
+
+// isList checks that a root is a ResourceList of a version krmsafe knows.
+func isList(root *yaml.Node) error {
+	if root.Kind != yaml.MappingNode {
+		return problemf("malformed", root.Line, root.Column, "the document is not a mapping").
+			withHint("a ResourceList is expected")
+	}
+	if kind := scalarField(root, "kind"); kind != "ResourceList" {
+		return problemf("malformed", root.Line, root.Column, "the document's kind is %q, not \"ResourceList\"", short(kind)).
+			withHint("a ResourceList is expected")
+	}
+	switch v := scalarField(root, "apiVersion"); v {
+	case "config.kubernetes.io/v1", "config.kubernetes.io/v1beta1", "config.kubernetes.io/v1alpha1":
+		return nil
+	default:
+		return problemf("malformed", root.Line, root.Column, "the ResourceList's apiVersion %q is not known", short(v)).
+			withHint("use config.kubernetes.io/v1")
+	}
+}
+
+// newItem reads one resource. Names that a person or a policy decides by must be showable.
+func newItem(n *yaml.Node) (*Item, error) {
+	if n.Kind != yaml.MappingNode {
+		return nil, problemf("item", n.Line, n.Column, "an item is not a mapping")
+	}
+	o, ok := newObject(n)
+	if !ok {
+		return nil, problemf("item", n.Line, n.Column, "an item has no apiVersion or no kind").
+			withHint("every item is a Kubernetes object")
+	}
+	if err := checkIdentity(n); err != nil {
+		return nil, err
+	}
+	if isListKind(o.Identity) {
+		return nil, problemf("list", n.Line, n.Column, "an item is a %q, which holds resources of its own", o.Kind).
+			withHint("put the resources themselves into items")
+	}
+	return &Item{Object: o}, nil
+}
+
+// isListKind says whether an identity is one of the core kinds that hold other resources.
+func isListKind(id Identity) bool {
+	return id.Kind == "List" || id.Group == "" && len(id.Kind) > 4 && id.Kind[len(id.Kind)-4:] == "List" ||
+		id.Kind == "ResourceList" && id.Group == "config.kubernetes.io"
+}
+
+// checkIdentity demands that the fields by which an object is known are strings that can be shown.
+func checkIdentity(n *yaml.Node) error {
+	for _, key := range []string{"apiVersion", "kind"} {
+		if err := nameField(n, key, key); err != nil {
+			return err
+		}
+	}
+	meta := field(n, "metadata")
+	if meta == nil || meta.Tag == nullTag {
+		return nil
+	}
+	if meta.Kind != yaml.MappingNode {
+		return problemf("item", meta.Line, meta.Column, "metadata is not a mapping")
+	}
+	for _, key := range []string{"name", "namespace", "generateName"} {
+		if err := nameField(meta, key, "metadata."+key); err != nil {
+			return err
+		}
+	}
+	for _, key := range []string{"annotations", "labels"} {
+		m := field(meta, key)
+		if m == nil || m.Tag == nullTag {
+			continue
+		}
+		if m.Kind != yaml.MappingNode {
+			return problemf("item", m.Line, m.Column, "metadata.%s is not a mapping", key)
+		}
+		for i := 0; i+1 < len(m.Content); i += 2 {
+			if err := identifier("key of metadata."+key, m.Content[i].Value, m.Content[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// nameField checks one identity field. A number as a name is what kubectl refuses too: quote it.
+func nameField(n *yaml.Node, key, what string) error {
+	v := field(n, key)
+	if v == nil || v.Tag == nullTag {
+		return nil
+	}
+	if v.Kind != yaml.ScalarNode || v.Tag != strTag && v.Tag != timeTag {
+		return problemf("item", v.Line, v.Column, "%s is not a string", what).withHint("quote it")
+	}
+	return identifier(what, v.Value, v)
+}
+
+// estimate refuses a text that would become many more nodes than allowed before any node is made: a node takes two
+// hundred bytes of memory and can be written with one byte of text. Each character counted here starts at most two
+// nodes, so what passes makes at most four times as many nodes as allowed before the gate counts them exactly.
+func estimate(data []byte, limit int) error {
+	if len(data) <= limit {
+		return nil
+	}
+	n := 2
+	for _, c := range data {
+		switch c {
+		case ',', ':', '[', '{', '\n', '-', '?':
+			n++
+		}
+	}
+	if n/2 > limit {
+		return limitProblem("nodes", "nodes", int64(limit), 0, 0)
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package krm
+
+import (
+	"bytes"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// ReadStream reads what an operator pipes in: one ResourceList, or plain manifests divided by "---". A v1 List among
+// manifests is replaced by its items; documents that are empty or that are not Kubernetes objects are named in
+// Skipped. ResourceList.Plain tells the two apart. The error is a *SyntaxError.
+func ReadStream(data []byte, limits Limits) (*ResourceList, error) {
+	g := &gate{limits: limits, expand: true}
+	rl, err := readStream(data, g)
+	if err != nil {
+		return nil, asInput("", err)
+	}
+	return rl, nil
+}
+
+func readStream(data []byte, g *gate) (*ResourceList, error) {
+	body, err := text(data, g.limits.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	docs := splitDocuments(body)
+	if len(docs) == 1 && looksWrapped(docs[0].text) {
+		return parseList(body, g)
+	}
+	rl := &ResourceList{APIVersion: "config.kubernetes.io/v1", Plain: true}
+	return rl, readDocuments(rl, "", docs, g)
+}
+
+// readDocuments adds the resources of one file, or of a stream, to a list.
+func readDocuments(rl *ResourceList, path string, docs []document, g *gate) error {
+	for i, d := range docs {
+		if err := readDocument(rl, path, i, d, g); err != nil {
+			if p, ok := err.(*problem); ok && p.line > 0 { //nolint:errorlint // a problem is never wrapped
+				p.line += d.line - 1
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func readDocument(rl *ResourceList, path string, index int, d document, g *gate) error {
+	if err := estimate(d.text, g.limits.Nodes-g.nodes); err != nil {
+		return err
+	}
+	root, err := decodeOne(d.text)
+	if err != nil {
+		return err
+	}
+	if empty(root) {
+		return nil
+	}
+	aliased := hasAlias(root)
+	if aliased {
+		if root, err = expandAliases(root, g.limits.Nodes-g.nodes); err != nil {
+			return err
+		}
+	}
+	if root.Kind != yaml.MappingNode {
+		rl.Skipped = append(rl.Skipped, Skipped{Path: path, Index: index, Reason: "not a mapping"})
+		return nil
+	}
+	o, ok := newObject(root)
+	if !ok {
+		rl.Skipped = append(rl.Skipped, Skipped{Path: path, Index: index, Reason: "no apiVersion or no kind"})
+		return nil
+	}
+	g.anchor = false
+	if err := g.pass(root); err != nil {
+		return err
+	}
+	if isListKind(o.Identity) {
+		return unwrap(rl, path, index, root, g.limits)
+	}
+	it, err := newItem(root)
+	if err != nil {
+		return err
+	}
+	it.Path, it.Index = path, index
+	if !aliased && !g.anchor && d.plain {
+		it.raw, it.form = d.text, docText
+	}
+	return add(rl, it, g.limits)
+}
+
+// unwrap adds the items of a List in its place.
+func unwrap(rl *ResourceList, path string, index int, root *yaml.Node, limits Limits) error {
+	if scalarField(root, "kind") == "ResourceList" {
+		return problemf("documents", root.Line, root.Column, "a ResourceList stands among manifests").
+			withHint("pass the ResourceList alone")
+	}
+	items := field(root, "items")
+	if items == nil || items.Kind != yaml.SequenceNode {
+		return problemf("list", root.Line, root.Column, "the List has no items")
+	}
+	for _, n := range items.Content {
+		it, err := newItem(n)
+		if err != nil {
+			return err
+		}
+		it.Path, it.Index = path, index
+		if err := add(rl, it, limits); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func add(rl *ResourceList, it *Item, limits Limits) error {
+	if len(rl.Items) >= limits.Items {
+		return limitProblem("items", "resources", int64(limits.Items), it.node.Line, it.node.Column)
+	}
+	rl.Items = append(rl.Items, it)
+	return nil
+}
+
+// document is one document of a stream, without its markers.
+type document struct {
+	text  []byte
+	line  int  // of its first line in the stream, from 1
+	plain bool // nothing stood on its marker's line, so that text is all of it
+}
+
+// splitDocuments divides a stream at its document markers. A line that begins with "---" or "..." and goes on with a
+// space or ends there is a marker wherever it stands, inside quoted text too (YAML 1.2, section 9.1.2). Documents
+// that hold only blank lines are left out.
+func splitDocuments(data []byte) []document {
+	var docs []document
+	start, startLine, plain := 0, 1, true
+	flush := func(end int) {
+		if d := data[start:end]; len(bytes.TrimSpace(d)) > 0 {
+			docs = append(docs, document{text: d, line: startLine, plain: plain})
+		}
+	}
+	for at, line := 0, 1; at < len(data); line++ {
+		end := bytes.IndexByte(data[at:], '\n') + 1 + at
+		if end == at {
+			end = len(data)
+		}
+		if l := data[at:end]; isMarker(l) {
+			flush(at)
+			rest := bytes.TrimSpace(l[3:])
+			if plain = len(rest) == 0; plain || rest[0] == '#' {
+				start, startLine, plain = end, line+1, true
+			} else {
+				start, startLine = at, line
+			}
+		}
+		at = end
+	}
+	flush(len(data))
+	return docs
+}
+
+func isMarker(l []byte) bool {
+	if len(l) < 3 || string(l[:3]) != "---" && string(l[:3]) != "..." {
+		return false
+	}
+	return len(l) == 3 || l[3] == ' ' || l[3] == '\t' || l[3] == '\n' || l[3] == '\r'
+}
+
+// looksWrapped says whether a document is, at first sight, a ResourceList: it has a line at the first column that
+// says so, or it is written in flow style. The parser has the last word.
+func looksWrapped(doc []byte) bool {
+	t := bytes.TrimSpace(doc)
+	if len(t) > 0 && t[0] == '{' {
+		return bytes.Contains(doc, []byte("ResourceList"))
+	}
+	for len(doc) > 0 {
+		l, rest, _ := bytes.Cut(doc, []byte("\n"))
+		doc = rest
+		if v, ok := bytes.CutPrefix(l, []byte("kind:")); ok {
+			return bytes.Contains(v, []byte("ResourceList"))
+		}
+	}
+	return false
+}
