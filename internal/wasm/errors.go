@@ -85,6 +85,8 @@ const (
 	CodeLimitBlocks        = "module.limit.blocks"
 	CodeLimitComplexity    = "module.limit.complexity"
 	CodeLimitOperands      = "module.limit.operands"
+	CodeLimitTotalLocals   = "module.limit.total_locals"
+	CodeLimitArity         = "module.limit.arity"
 )
 
 func errorAt(code string, at int, format string, args ...any) *Error {

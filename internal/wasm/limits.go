@@ -28,6 +28,8 @@ type Limits struct {
 	Blocks         uint32 // block, loop, if, else and branches of one function
 	Complexity     uint64 // blocks times locals of one function
 	Operands       uint32 // height of the operand stack of one function
+	TotalLocals    uint64 // over all functions
+	TotalArity     uint64 // values that calls, branches and blocks pass, counted once per instruction, over all functions
 }
 
 // DefaultLimits admits every real module that was at hand (the package doc
@@ -57,6 +59,8 @@ func DefaultLimits() Limits {
 		Blocks:         50_000,
 		Complexity:     20_000_000,
 		Operands:       20_000,
+		TotalLocals:    5_000_000,
+		TotalArity:     100_000_000,
 	}
 }
 

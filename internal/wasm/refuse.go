@@ -29,3 +29,45 @@ func refuseOpcode(b byte, sub uint32) *Error {
 	}
 	return &Error{Code: CodeOpcode, Message: "illegal " + what}
 }
+
+// refuseType names the proposal that a value type outside wasm 2.0 belongs to.
+func refuseType(b byte, at int) *Error {
+	what := fmt.Sprintf("value type 0x%02x", b)
+	switch b {
+	case 0x63, 0x64:
+		return featureError(CodeFeatureTypedRefs, at, what)
+	case 0x69, 0x74:
+		return featureError(CodeFeatureExceptions, at, what)
+	case 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x71, 0x72, 0x73, 0x67:
+		return featureError(CodeFeatureGC, at, what)
+	case 0x68, 0x75:
+		return featureError(CodeFeatureStackSwitch, at, what)
+	}
+	return errorAt(CodeMalformed, at, "malformed %s", what)
+}
+
+// refuseTypeForm names the proposal of a form in the type section that is not
+// a function type.
+func refuseTypeForm(b byte, at int) *Error {
+	switch b {
+	case 0x4e, 0x4f, 0x50, 0x5e, 0x5f:
+		return featureError(CodeFeatureGC, at, fmt.Sprintf("type form 0x%02x", b))
+	case 0x5d:
+		return featureError(CodeFeatureStackSwitch, at, "type form 0x5d")
+	}
+	return errorAt(CodeMalformed, at, "malformed type form 0x%02x", b)
+}
+
+// refuseLimits names the proposal that the flags of a size range belong to.
+func refuseLimits(flags byte, at int) *Error {
+	what := fmt.Sprintf("limits flag 0x%02x", flags)
+	switch {
+	case flags >= 0x10:
+		return errorAt(CodeMalformed, at, "malformed %s", what)
+	case flags&0x08 != 0:
+		return featureError(CodeFeaturePageSizes, at, what)
+	case flags&0x04 != 0:
+		return featureError(CodeFeatureMemory64, at, what)
+	}
+	return featureError(CodeFeatureThreads, at, what)
+}

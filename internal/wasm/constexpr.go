@@ -1,0 +1,89 @@
+package wasm
+
+// constExpr reads a constant expression that must yield want: one constant
+// instruction, then end (spec 3.3.10; with one instruction nothing else can
+// have the right type).
+func (d *decoder) constExpr(want ValType) {
+	at := d.r.Offset()
+	got := d.constInstr(at)
+	if d.ok() && got != want {
+		d.failAt(at, CodeInvalidType, "type mismatch: a constant expression of type %s where %s is wanted", got, want)
+	}
+	at = d.r.Offset()
+	if b := d.r.Byte(); d.ok() && Opcode(b) != OpEnd {
+		d.r.fail(refuseConst(b, at))
+	}
+}
+
+func (d *decoder) constInstr(at int) ValType {
+	switch op := Opcode(d.r.Byte()); op {
+	case OpI32Const:
+		d.r.S32()
+		return I32
+	case OpI64Const:
+		d.r.S64()
+		return I64
+	case OpF32Const:
+		d.r.Bytes(4)
+		return F32
+	case OpF64Const:
+		d.r.Bytes(8)
+		return F64
+	case prefixSIMD:
+		if sub := d.r.U32(); d.ok() && sub != 0x0c {
+			d.failAt(at, CodeInvalidConst, "constant expression required")
+		}
+		d.r.Bytes(16)
+		d.m.use(FeatureSIMD)
+		return V128
+	case OpRefNull:
+		d.m.use(FeatureReferenceTypes)
+		return d.refType()
+	case OpRefFunc:
+		d.m.use(FeatureReferenceTypes)
+		d.declare(d.index("function", len(d.m.Functions)))
+		return FuncRef
+	case OpGlobalGet:
+		return d.constGlobal(at)
+	case OpEnd:
+		d.failAt(at, CodeInvalidType, "type mismatch: a constant expression without a value")
+	default:
+		if d.ok() {
+			d.r.fail(refuseConst(byte(op), at))
+		}
+	}
+	return anyType
+}
+
+// constGlobal allows what wasm 2.0 does: an imported immutable global.
+func (d *decoder) constGlobal(at int) ValType {
+	i := d.index("global", len(d.m.Globals))
+	if !d.ok() {
+		return anyType
+	}
+	g := d.m.Globals[i]
+	if int(i) >= d.m.ImportedGlobals {
+		d.failAt(at, CodeInvalidIndex, "unknown global %d: a constant expression may read imported globals only", i)
+	} else if g.Mutable {
+		d.failAt(at, CodeInvalidConst, "constant expression required: global %d is mutable", i)
+	}
+	return g.Type
+}
+
+// refuseConst says why an opcode may not stand in a constant expression.
+func refuseConst(b byte, at int) *Error {
+	switch b {
+	case 0x6a, 0x6b, 0x6c, 0x7c, 0x7d, 0x7e:
+		return featureError(CodeFeatureExtendedConst, at, "arithmetic in a constant expression")
+	case prefixGC:
+		return featureError(CodeFeatureGC, at, "opcode 0xfb in a constant expression")
+	case byte(OpI32Const), byte(OpI64Const), byte(OpF32Const), byte(OpF64Const), byte(OpRefNull), byte(OpRefFunc), byte(OpGlobalGet):
+		return errorAt(CodeInvalidType, at, "type mismatch: a constant expression with more than one value")
+	}
+	if Opcode(b).Immediates() == ImmIllegal && b != prefixMisc && b != prefixSIMD {
+		e := refuseOpcode(b, 0)
+		e.Offset = int64(at)
+		return e
+	}
+	return errorAt(CodeInvalidConst, at, "constant expression required, not opcode 0x%02x", b)
+}
