@@ -1,0 +1,180 @@
+package fuel
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/krmsafe/krmsafe/internal/wasm"
+)
+
+// A rewriter rewrites one function body after another.
+type rewriter struct {
+	scanner scanner
+	mod     *wasm.Module
+	module  []byte
+	types   *typeList
+	stats   Stats
+
+	fuel, depth      uint32 // indices of the two globals
+	getFuel, setFuel []byte
+	tolerance, exit  uint64
+
+	// Of the current function.
+	ins         []insertion
+	counted     bool   // takes part in the count of nested calls
+	frameUnits  uint64 // what it takes of it
+	lengthLocal uint32 // scratch for lengths, an i32
+	depthLocal  uint32 // what is left of the depth, an i64
+	wrapped     bool   // the body stands in a block of its own
+	out         []byte // scratch
+}
+
+func newRewriter(m *wasm.Module, module []byte, types *typeList, opt Options) *rewriter {
+	r := &rewriter{mod: m, module: module, types: types, scanner: scanner{mod: m}}
+	r.fuel = uint32(len(m.Globals)) //nolint:gosec // bounded by the module's length
+	r.depth = r.fuel + 1
+	r.getFuel = wasm.AppendU32([]byte{byte(wasm.OpGlobalGet)}, r.fuel)
+	r.setFuel = wasm.AppendU32([]byte{byte(wasm.OpGlobalSet)}, r.fuel)
+	r.tolerance, r.exit = branchTolerance, exitTolerance
+	if opt.Exact {
+		r.tolerance, r.exit = 0, 0
+	}
+	return r
+}
+
+// body appends the rewritten body of the function at index to dst, without
+// its length.
+func (r *rewriter) body(dst []byte, index uint32, b wasm.Body) ([]byte, error) {
+	t := r.mod.FuncType(index)
+	code := r.module[b.Code:b.End]
+	s := &r.scanner
+	if err := s.scan(code, b.Code, len(t.Results) > 0); err != nil {
+		return nil, fmt.Errorf("function %d: %w", index, err)
+	}
+	s.place(r.tolerance, r.exit)
+
+	locals := uint32(len(t.Params)) + b.Locals //nolint:gosec // bounded by wasm.Limits
+	r.frameUnits = r.frame(locals)
+	r.counted = s.calls || r.frameUnits > 1
+	r.wrapped = r.counted && s.exitRefs
+	r.collect()
+
+	dst = r.locals(dst, b, locals)
+	entry := s.nodes[0].run + uint64(b.Locals)/LocalsPerUnit
+	if s.nodes[0].fixed {
+		entry = uint64(b.Locals) / LocalsPerUnit
+	}
+	dst = r.enter(dst, entry)
+	if !r.counted {
+		return r.emit(dst, code), nil
+	}
+	if r.wrapped {
+		dst = append(dst, byte(wasm.OpBlock))
+		dst = r.types.appendBlockType(dst, t.Results)
+	}
+	dst = r.emit(dst, code[:len(code)-1])
+	if r.wrapped {
+		dst = append(dst, byte(wasm.OpEnd))
+	}
+	if r.wrapped || s.ends {
+		dst = r.leave(dst)
+	}
+	return append(dst, byte(wasm.OpEnd)), nil
+}
+
+// locals appends the declaration of locals, with those that metering needs.
+func (r *rewriter) locals(dst []byte, b wasm.Body, locals uint32) []byte {
+	groups, next := b.LocalGroups, locals
+	var extra [4]byte
+	add := extra[:0]
+	if r.counted {
+		r.depthLocal, next = next, next+1
+		add = append(add, 1, byte(wasm.I64))
+		groups++
+	}
+	for _, e := range r.scanner.events {
+		if e.kind == eventBulk {
+			r.lengthLocal = next
+			add = append(add, 1, byte(wasm.I32))
+			groups++
+			break
+		}
+	}
+	dst = wasm.AppendU32(dst, groups)
+	_, n := wasm.U32(r.module[b.Start:b.Code])
+	dst = append(dst, r.module[b.Start+n:b.Code]...)
+	return append(dst, add...)
+}
+
+// enter appends what an activation does first: it pays, takes its share of
+// the depth, and traps if either has run out. The depth is left at -1 if it
+// was the reason.
+func (r *rewriter) enter(dst []byte, units uint64) []byte {
+	s := &r.scanner
+	if !r.counted {
+		small := len(s.loops) == 0 && s.total <= uncheckedUnits
+		return r.charge(dst, units, units > 0 && !small)
+	}
+	dst = r.charge(dst, units, false)
+	dst = append(dst, byte(wasm.OpGlobalGet))
+	dst = wasm.AppendU32(dst, r.depth)
+	dst = append(dst, byte(wasm.OpI64Const))
+	dst = wasm.AppendS64(dst, int64(r.frameUnits)) //nolint:gosec // bounded by the length of the body
+	dst = append(dst, opI64Sub, byte(wasm.OpLocalTee))
+	dst = wasm.AppendU32(dst, r.depthLocal)
+	dst = append(dst, byte(wasm.OpGlobalSet))
+	dst = wasm.AppendU32(dst, r.depth)
+	dst = append(dst, byte(wasm.OpLocalGet))
+	dst = wasm.AppendU32(dst, r.depthLocal)
+	if units > 0 {
+		dst = append(dst, r.getFuel...)
+		dst = append(dst, opI64Or)
+	}
+	return append(dst, byte(wasm.OpI64Const), 0, opI64LtS, byte(wasm.OpIf), emptyBlock, byte(wasm.OpUnreachable), byte(wasm.OpEnd))
+}
+
+// leave appends what gives the depth back.
+func (r *rewriter) leave(dst []byte) []byte {
+	dst = append(dst, byte(wasm.OpLocalGet))
+	dst = wasm.AppendU32(dst, r.depthLocal)
+	dst = append(dst, byte(wasm.OpI64Const))
+	dst = wasm.AppendS64(dst, int64(r.frameUnits)) //nolint:gosec // bounded by the length of the body
+	dst = append(dst, opI64Add, byte(wasm.OpGlobalSet))
+	return wasm.AppendU32(dst, r.depth)
+}
+
+// uncheckedUnits is the most that a function without loops, calls and bulk
+// operations may cost without looking at the counter: its caller will.
+const uncheckedUnits = 256
+
+// typeList is the type section with room for types of blocks that return
+// several values.
+type typeList struct {
+	count uint32
+	added []byte
+	known map[string]uint32
+}
+
+// appendBlockType appends the type of a block without parameters.
+func (l *typeList) appendBlockType(dst []byte, results []wasm.ValType) []byte {
+	switch len(results) {
+	case 0:
+		return append(dst, emptyBlock)
+	case 1:
+		return append(dst, byte(results[0]))
+	}
+	key := make([]byte, len(results))
+	for i, t := range results {
+		key[i] = byte(t)
+	}
+	index, ok := l.known[string(key)]
+	if !ok {
+		index = l.count
+		l.count++
+		l.known[string(bytes.Clone(key))] = index
+		l.added = append(l.added, 0x60, 0)
+		l.added = wasm.AppendU32(l.added, uint32(len(key))) //nolint:gosec // bounded by wasm.Limits
+		l.added = append(l.added, key...)
+	}
+	return wasm.AppendS64(dst, int64(index))
+}

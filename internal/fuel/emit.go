@@ -1,0 +1,182 @@
+package fuel
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/krmsafe/krmsafe/internal/wasm"
+)
+
+// An insertion is code to put before the byte at offset at of a body, or in
+// place of the bytes up to end.
+type insertion struct {
+	at, end int32
+	rank    uint8 // order at equal offsets
+	kind    insertionKind
+	check   bool // trap if the counter is below zero after it
+	arg     int32
+	units   uint64
+}
+
+type insertionKind uint8
+
+const (
+	insertCharge insertionKind = iota
+	insertElse                 // else, then the charge
+	insertBrIf                 // br_if becomes if, charge, br, end
+	insertBulk                 // charge by length
+	insertReturn               // return becomes a branch to the function's end
+	insertEnd                  // the last end: close the wrapper and restore the depth
+)
+
+const (
+	rankCharge = iota
+	rankElse
+	rankEvent
+)
+
+// collect turns the placement into insertions, in order of offset.
+func (r *rewriter) collect() {
+	r.ins = r.ins[:0]
+	s := &r.scanner
+	for i := range s.nodes {
+		n := &s.nodes[i]
+		if n.fixed && n.run > 0 {
+			r.ins = append(r.ins, insertion{at: n.at, end: n.at, units: n.run, check: s.isHeader(int32(i))}) //nolint:gosec // fewer nodes than bytes
+		}
+		for j := range n.count {
+			r.collectEdge(n, &n.edges[j])
+		}
+	}
+	for _, e := range s.events {
+		switch {
+		case e.kind == eventBulk:
+			r.ins = append(r.ins, insertion{at: e.at, end: e.at, rank: rankEvent, kind: insertBulk, arg: e.arg, check: true})
+		case r.counted:
+			r.ins = append(r.ins, insertion{at: e.at, end: e.end, rank: rankEvent, kind: insertReturn, arg: e.arg})
+		}
+	}
+	slices.SortFunc(r.ins, func(a, b insertion) int {
+		if c := cmp.Compare(a.at, b.at); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.rank, b.rank)
+	})
+}
+
+func (r *rewriter) collectEdge(n *node, e *edge) {
+	s := &r.scanner
+	t := &s.nodes[s.target(e)]
+	var units uint64
+	check := false
+	switch {
+	case t.fixed: // charges itself
+	case s.isBack(n, e):
+		units, check = t.run, true
+		if units > n.base {
+			units -= n.base
+		} else {
+			units = 0
+		}
+	case t.run > n.base:
+		units = t.run - n.base
+	}
+	if units == 0 && !check && e.kind != edgeBrIf {
+		return
+	}
+	in := insertion{at: e.at, end: e.at, units: units, check: check}
+	switch e.kind {
+	case edgeElse:
+		in.kind, in.rank = insertElse, rankElse
+	case edgeBrIf:
+		if units == 0 && !check {
+			return
+		}
+		in.kind, in.rank = insertBrIf, rankEvent
+	}
+	r.ins = append(r.ins, in)
+}
+
+// emit appends the rewritten instructions of a body to dst.
+func (r *rewriter) emit(dst, code []byte) []byte {
+	pos := int32(0)
+	for i := range r.ins {
+		in := &r.ins[i]
+		dst = append(dst, code[pos:in.at]...)
+		pos = in.at
+		switch in.kind {
+		case insertCharge:
+			dst = r.charge(dst, in.units, in.check)
+		case insertElse:
+			dst = append(dst, byte(wasm.OpElse))
+			dst = r.charge(dst, in.units, in.check)
+		case insertBrIf:
+			depth, n := wasm.U32(code[pos+1:])
+			dst = append(dst, byte(wasm.OpIf), emptyBlock)
+			dst = r.charge(dst, in.units, in.check)
+			dst = append(dst, byte(wasm.OpBr))
+			dst = wasm.AppendU32(dst, depth+1)
+			dst = append(dst, byte(wasm.OpEnd))
+			pos += int32(1 + n) //nolint:gosec // an instruction's length
+		case insertBulk:
+			dst = r.bulk(dst, int(in.arg))
+		case insertReturn:
+			dst = append(dst, byte(wasm.OpBr))
+			dst = wasm.AppendU32(dst, uint32(in.arg)) //nolint:gosec // a nesting depth
+			pos = in.end
+		}
+	}
+	return append(dst, code[pos:]...)
+}
+
+const (
+	emptyBlock = 0x40
+	opI64LtS   = 0x53
+	opI64Add   = 0x7c
+	opI64Sub   = 0x7d
+	opI64Or    = 0x84
+	opI64Shl   = 0x86
+	opI64ShrU  = 0x88
+	opExtendU  = 0xad // i64.extend_i32_u
+)
+
+// charge subtracts units from the counter.
+func (r *rewriter) charge(dst []byte, units uint64, check bool) []byte {
+	if units > 0 {
+		dst = append(dst, r.getFuel...)
+		dst = append(dst, byte(wasm.OpI64Const))
+		dst = wasm.AppendS64(dst, int64(units)) //nolint:gosec // bounded by the length of the body
+		dst = append(dst, opI64Sub)
+		dst = append(dst, r.setFuel...)
+	}
+	if check {
+		dst = r.check(dst)
+	}
+	return dst
+}
+
+// check traps if the counter is below zero.
+func (r *rewriter) check(dst []byte) []byte {
+	dst = append(dst, r.getFuel...)
+	return append(dst, byte(wasm.OpI64Const), 0, opI64LtS, byte(wasm.OpIf), emptyBlock, byte(wasm.OpUnreachable), byte(wasm.OpEnd))
+}
+
+// bulk charges by the i32 on top of the stack and leaves it there.
+func (r *rewriter) bulk(dst []byte, shift int) []byte {
+	dst = append(dst, byte(wasm.OpLocalTee))
+	dst = wasm.AppendU32(dst, r.lengthLocal)
+	dst = append(dst, r.getFuel...)
+	dst = append(dst, byte(wasm.OpLocalGet))
+	dst = wasm.AppendU32(dst, r.lengthLocal)
+	dst = append(dst, opExtendU)
+	if shift != 0 {
+		op := byte(opI64Shl)
+		if shift < 0 {
+			op, shift = opI64ShrU, -shift
+		}
+		dst = append(dst, byte(wasm.OpI64Const), byte(shift), op)
+	}
+	dst = append(dst, opI64Sub)
+	dst = append(dst, r.setFuel...)
+	return r.check(dst)
+}
