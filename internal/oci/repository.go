@@ -1,0 +1,264 @@
+package oci
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/errcode"
+)
+
+// repository is one repository of a registry, as a source.
+type repository struct {
+	web    *web
+	name   string // the registry as people write it
+	host   string // where it is spoken to
+	scheme string
+	repo   string
+	limits Limits
+	client *auth.Client // follows redirects to blob stores
+	still  *auth.Client // stays with the registry
+
+	mu    sync.Mutex
+	asked bool
+	cred  auth.Credential
+}
+
+func (r *repository) close() {}
+
+func (r *repository) base() *url.URL { return &url.URL{Scheme: r.scheme, Host: r.host} }
+
+// credential asks the credential files and helpers, once.
+func (r *repository) credential(ctx context.Context) (auth.Credential, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asked {
+		return r.cred, nil
+	}
+	cred, err := r.web.store.find(ctx, r.name, r.repo)
+	if err != nil {
+		return auth.EmptyCredential, &RegistryError{
+			Code: "registry.credentials", Registry: r.name, Op: "looking up credentials", Message: err.Error(), Err: err,
+			Hint: "check the credentials file and its helper with docker login or podman login",
+		}
+	}
+	r.cred, r.asked = cred, true
+	return cred, nil
+}
+
+// get sends a GET and gives back an answer of 200. what names the thing for messages.
+func (r *repository) get(ctx context.Context, client *auth.Client, path, what string, accept ...string) (*http.Response, error) {
+	resp, err := r.send(ctx, client, r.base().String()+path, what, accept...)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer r.drop(resp)
+	return nil, r.refused(resp, what)
+}
+
+func (r *repository) send(ctx context.Context, client *auth.Client, link, what string, accept ...string) (*http.Response, error) {
+	ctx = auth.AppendScopesForHost(ctx, r.host, auth.ScopeRepository(r.repo, auth.ActionPull))
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link, http.NoBody)
+	if err != nil {
+		return nil, r.broken(what, err)
+	}
+	for _, a := range accept {
+		req.Header.Add("Accept", a)
+	}
+	if token := r.web.store.token(r.name, r.repo); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, r.broken(what, err)
+	}
+	return resp, nil
+}
+
+// drop reads a little of what is left, so that the connection can be used again, and closes the body.
+func (r *repository) drop(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, r.limits.ErrorBodyBytes)
+	_ = resp.Body.Close()
+}
+
+func (r *repository) document(ctx context.Context, tagOrDigest string) (document, error) {
+	what := fmt.Sprintf("fetching manifest %q", tagOrDigest)
+	resp, err := r.get(ctx, r.client, "/v2/"+r.repo+"/manifests/"+tagOrDigest, what, manifestTypes...)
+	if err != nil {
+		return document{}, err
+	}
+	defer r.drop(resp)
+	body, err := readBounded(resp.Body, fmt.Sprintf("manifest %q", tagOrDigest), resp.ContentLength, r.limits.manifest())
+	if err != nil {
+		return document{}, r.bodyError(what, tagOrDigest, err)
+	}
+	digest := digestOf(body)
+	if strings.Contains(tagOrDigest, ":") && digest != tagOrDigest {
+		return document{}, mismatch("manifest", tagOrDigest, digest)
+	}
+	if said := resp.Header.Get("Docker-Content-Digest"); said != "" && said != digest {
+		return document{}, &ArtifactError{
+			Code: "artifact.digest_mismatch", Digest: digest,
+			Message: fmt.Sprintf("the registry says that manifest %q is %q, but its bytes are %s", tagOrDigest, shorten(said, 200), digest),
+		}
+	}
+	return parseDocument(body, contentType(resp), r.limits)
+}
+
+// contentType is the announced media type without parameters. The vague types of plain file servers announce nothing.
+func contentType(resp *http.Response) string {
+	t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil || t == "application/json" || t == "application/octet-stream" || t == "text/plain" {
+		return ""
+	}
+	return t
+}
+
+func mismatch(what, want, got string) error {
+	return &ArtifactError{Code: "artifact.digest_mismatch", Digest: want, Message: fmt.Sprintf("%s %s has the digest %s: its bytes were changed", what, want, got)}
+}
+
+func (r *repository) blob(ctx context.Context, d descriptor, what string, b bound) ([]byte, error) {
+	if d.Size > b.max {
+		return nil, b.exceeded(what+" "+d.Digest, d.Size)
+	}
+	op := "fetching " + what + " " + d.Digest
+	resp, err := r.get(ctx, r.client, "/v2/"+r.repo+"/blobs/"+d.Digest, op)
+	if err != nil {
+		return nil, err
+	}
+	defer r.drop(resp)
+	if resp.ContentLength >= 0 && resp.ContentLength != d.Size {
+		return nil, wrongSize(what, d, resp.ContentLength)
+	}
+	exact := b
+	exact.max = d.Size
+	body, err := readBounded(r.watched(resp.Body, what, d), what+" "+d.Digest, -1, exact)
+	var le *LimitError
+	if errors.As(err, &le) {
+		return nil, wrongSize(what, d, d.Size+1)
+	}
+	if err != nil {
+		return nil, r.bodyError(op, d.Digest, err)
+	}
+	return body, checkBlob(what, d, body)
+}
+
+// checkBlob holds a blob to its descriptor.
+func checkBlob(what string, d descriptor, body []byte) error {
+	if int64(len(body)) != d.Size {
+		return wrongSize(what, d, int64(len(body)))
+	}
+	if got := digestOf(body); got != d.Digest {
+		return mismatch(what, d.Digest, got)
+	}
+	return nil
+}
+
+func wrongSize(what string, d descriptor, got int64) error {
+	return &ArtifactError{Code: "artifact.size", Digest: d.Digest, Message: fmt.Sprintf("%s %s has %d bytes or more, not the %d of its descriptor", what, d.Digest, got, d.Size)}
+}
+
+// bodyError words what went wrong while a body was read.
+func (r *repository) bodyError(op, digest string, err error) error {
+	if errors.Is(err, errShort) {
+		return &RegistryError{Code: "registry.short", Registry: r.name, Op: op, Message: fmt.Sprintf("the answer for %s ended early", digest), Err: err}
+	}
+	return r.broken(op, err)
+}
+
+// refused words an answer other than 200. What the registry says is quoted, shortened, and never decides anything.
+func (r *repository) refused(resp *http.Response, op string) *RegistryError {
+	e := &RegistryError{Registry: r.name, Op: op, Status: resp.StatusCode}
+	switch code := resp.StatusCode; {
+	case code == http.StatusUnauthorized:
+		e.Code, e.Message, e.Hint = "registry.unauthorized", "it wants a login", "log in with docker login "+r.name+" or podman login "+r.name
+	case code == http.StatusForbidden:
+		e.Code, e.Message, e.Hint = "registry.forbidden", "it denies access", "check that the account may pull "+r.repo
+	case code == http.StatusNotFound:
+		e.Code, e.Message, e.Err = "registry.not_found", "it is not there", errAbsent
+	case code == http.StatusTooManyRequests:
+		e.Code, e.Message, e.Hint = "registry.rate_limited", "it answers too many requests", "wait, or log in: anonymous clients are limited first"
+	case code >= 500:
+		e.Code, e.Message = "registry.server", fmt.Sprintf("it failed with status %d", code)
+	default:
+		e.Code, e.Message = "registry.status", fmt.Sprintf("it answers with status %d", code)
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, r.limits.ErrorBodyBytes)) //nolint:forbidigo // bounded on this line
+	var said struct {
+		Errors errcode.Errors `json:"errors"`
+	}
+	if err == nil && json.Unmarshal(body, &said) == nil && len(said.Errors) > 0 {
+		first := said.Errors[0]
+		e.Message += fmt.Sprintf(" (%q: %q)", shorten(first.Code, 60), shorten(first.Message, 200))
+	}
+	return e
+}
+
+// broken words a request that got no answer.
+func (r *repository) broken(op string, err error) error {
+	var (
+		own *RegistryError
+		le  *LimitError
+		ae  *ArtifactError
+	)
+	switch {
+	case errors.As(err, &own):
+		if strings.HasPrefix(own.Op, "reading ") {
+			own.Op = op
+		}
+		return own
+	case errors.As(err, &le):
+		return le
+	case errors.As(err, &ae):
+		return ae
+	}
+	e := &RegistryError{Code: "registry.unreachable", Registry: r.name, Op: op, Message: reason(err), Err: err}
+	var answer *errcode.ErrorResponse
+	var netErr net.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		e.Code, e.Message = "registry.cancelled", "it was cancelled"
+	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout():
+		e.Code, e.Message = "registry.timeout", "it did not answer in time"
+	case errors.As(err, &answer):
+		e.Code, e.Status, e.Message = "registry.unauthorized", answer.StatusCode, fmt.Sprintf("its token service answers with status %d", answer.StatusCode)
+		e.Hint = "check the login with docker login " + r.name + " or podman login " + r.name
+	case errors.Is(err, auth.ErrBasicCredentialNotFound):
+		e.Code, e.Message, e.Hint = "registry.unauthorized", "it wants a login", "log in with docker login "+r.name+" or podman login "+r.name
+	case errors.Is(err, http.ErrSchemeMismatch):
+		e.Code, e.Message, e.Hint = "registry.plain_http", "it does not speak HTTPS", "list it as a plain-HTTP registry if its network is trusted"
+	case strings.Contains(err.Error(), "bearer realm"):
+		e.Code = "registry.realm"
+		e.Hint = "serve tokens from the registry's own host name, or put a registry token into the credentials file as \"registrytoken\""
+	case strings.Contains(err.Error(), "x509: ") || strings.Contains(err.Error(), "tls: "):
+		e.Code, e.Hint = "registry.tls", "give the registry's certificate authority with --registry-cacert"
+	}
+	return e
+}
+
+// reason is the innermost text of an error, quoted where it may hold foreign words.
+func reason(err error) string {
+	var ue *url.Error
+	for errors.As(err, &ue) {
+		err = ue.Err
+	}
+	return shorten(strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, err.Error()), 300)
+}
