@@ -1,0 +1,311 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Config says which child to start.
+type Config struct {
+	// Role is the name that the child's main passes to Serve.
+	Role string
+	// Level is what must hold before the child is used.
+	Level Level
+}
+
+// Bounds lower what a child may use, once it is known. Both must be positive.
+type Bounds struct {
+	// MemoryBytes is the private memory the child may use beyond what it has
+	// when idle.
+	MemoryBytes int64
+	// CPUSeconds is the processor time after which the kernel kills the child,
+	// whether or not its parent still lives.
+	CPUSeconds uint64
+}
+
+// Exit says how a child ended.
+type Exit struct {
+	// Code is the exit code, or -1 if a signal ended the child.
+	Code int
+	// Signal is the name of the signal that ended it, or empty.
+	Signal string
+	// BadSystemCall tells that seccomp ended it.
+	BadSystemCall bool
+	// OutOfMemory tells that Go's runtime ended it for want of memory.
+	OutOfMemory bool
+	// Stderr is the start of what it wrote to standard error: the runtime's
+	// last words, not a guest's. It may hold anything and must be quoted.
+	Stderr string
+	// CPU is the processor time it used, PeakBytes its largest resident set.
+	CPU       time.Duration
+	PeakBytes int64
+}
+
+// Child is a confined process, seen from its parent. Its methods may not be
+// called concurrently, save Kill.
+type Child struct {
+	cmd    *exec.Cmd
+	report Report
+	in     *os.File // its standard input
+	out    *os.File // its standard output
+	stderr *tail
+	done   chan struct{} // closed when the process has been waited for
+	kill   sync.Once
+}
+
+const (
+	stderrMax = 64 << 10
+	startWait = 10 * time.Second
+)
+
+// ErrNoHook means that the program's main does not call the hook that makes a
+// child of it.
+var ErrNoHook = errors.New("the child process did not come up as one")
+
+// Start starts a child and returns once it is confined as cfg.Level demands, as
+// both the child and the kernel say. A child that is not is killed, and the
+// error is an *IncompleteError; a program whose main does not call Serve yields
+// ErrNoHook. When ctx ends before that, the child is killed. The child dies when
+// this process does; Kill ends it sooner, and must be called in the end.
+func Start(ctx context.Context, cfg Config) (*Child, error) {
+	//nolint:forbidigo // a child that starts children would be a fork bomb: see TestForgottenHook
+	if len(os.Args) > 0 && os.Args[0] == childName {
+		return nil, fmt.Errorf("%w: a child may not start another; main must call the child hook before anything else", ErrNoHook)
+	}
+	c := &Child{stderr: newTail(stderrMax), done: make(chan struct{})}
+	before, err := c.spawn(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("starting a jailed child: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	stop := context.AfterFunc(ctx, c.Kill)
+	defer stop()
+	if err := c.greet(cfg.Level, before); err != nil {
+		c.Kill()
+		exit := c.Wait()
+		if ctxErr := context.Cause(ctx); ctxErr != nil {
+			return nil, fmt.Errorf("starting a jailed child: %w", ctxErr)
+		}
+		if last := exit.lastWords(); last != "" {
+			return nil, fmt.Errorf("%w (its last words: %q)", err, last)
+		}
+		return nil, err
+	}
+	return c, nil
+}
+
+// spawn starts the process on a thread of its own that stays until the process
+// has ended: PDEATHSIG fires when the thread that started the child goes, not
+// when the process does.
+func (c *Child) spawn(cfg Config) (parentState, error) {
+	type started struct {
+		state parentState
+		err   error
+	}
+	ready := make(chan started, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(c.done)
+		state, err := observeParent()
+		if err == nil {
+			err = c.exec(cfg)
+		}
+		ready <- started{state, err}
+		if err == nil {
+			_ = c.cmd.Wait()
+		}
+	}()
+	s := <-ready
+	return s.state, s.err
+}
+
+// exec makes the pipes and starts the process.
+func (c *Child) exec(cfg Config) error {
+	path, err := selfExecutable()
+	if err != nil {
+		return err
+	}
+	var files [6]*os.File
+	for i := 0; i < len(files); i += 2 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			closeAll(files[:])
+			return err
+		}
+		files[i], files[i+1] = r, w
+	}
+	c.cmd = &exec.Cmd{
+		Path: path, Args: []string{childName, cfg.Role, cfg.Level.String()}, Env: childEnv(), Dir: rootDir,
+		Stdin: files[0], Stdout: files[3], Stderr: files[5], SysProcAttr: childAttr(),
+	}
+	if err := c.cmd.Start(); err != nil {
+		closeAll(files[:])
+		return err
+	}
+	closeAll([]*os.File{files[0], files[3], files[5]})
+	c.in, c.out = files[1], files[2]
+	go c.stderr.drain(files[4])
+	return nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
+
+// greet reads the child's report and checks it against the kernel's.
+func (c *Child) greet(level Level, before parentState) error {
+	_, payload, err := ReadFrame(c.out, Allowed{kindHello: helloMax})
+	if err != nil {
+		return fmt.Errorf("%w: %w; main must call the child hook before anything else", ErrNoHook, err)
+	}
+	said, err := parseHello(payload)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoHook, err)
+	}
+	c.report = judge(level, said, c.cmd.Process.Pid, before)
+	var missing []LayerState
+	for _, l := range c.report.Layers {
+		if !l.Held && required(level, l.Layer) {
+			missing = append(missing, l)
+		}
+	}
+	if missing != nil {
+		return &IncompleteError{Level: level, Missing: missing}
+	}
+	return nil
+}
+
+// judge joins what the child says with what the kernel says: a layer holds if
+// neither denies it.
+func judge(level Level, said childReport, pid int, before parentState) Report {
+	r := Report{Level: level.String(), Platform: Platform(), LandlockABI: said.landlockABI}
+	kernel := map[string]string{}
+	if level != NoneUnsafe {
+		kernel = inspectProcess(pid, before)
+	}
+	for _, layer := range Layers() {
+		state := LayerState{Layer: layer, Detail: "not reported by the child"}
+		for _, l := range said.layers {
+			if l.Layer == layer {
+				state = l
+			}
+		}
+		if denial, denied := kernel[layer]; denied {
+			state.Held, state.Detail = false, denial
+		}
+		r.Layers = append(r.Layers, state)
+	}
+	return r
+}
+
+// Report says what confines the child.
+func (c *Child) Report() Report { return c.report }
+
+// Bound lowers the child's resources and checks, where the kernel tells, that
+// they are lowered. It must be called once, before the first Send.
+func (c *Child) Bound(b Bounds) error {
+	if b.MemoryBytes <= 0 || b.CPUSeconds == 0 {
+		return fmt.Errorf("bounding a jailed child: memory of %d bytes and %d s of processor time are no bounds", b.MemoryBytes, b.CPUSeconds)
+	}
+	var e Encoder
+	e.U64(uint64(b.MemoryBytes))
+	e.U64(b.CPUSeconds)
+	if err := WriteFrame(c.in, kindBounds, e.Payload()); err != nil {
+		return fmt.Errorf("bounding a jailed child: %w", err)
+	}
+	if _, _, err := ReadFrame(c.out, Allowed{kindBound: 0}); err != nil {
+		return fmt.Errorf("bounding a jailed child: %w", err)
+	}
+	return verifyBounds(c.cmd.Process.Pid, b)
+}
+
+// Send writes one frame to the child.
+func (c *Child) Send(kind Kind, payload []byte) error { return WriteFrame(c.in, kind, payload) }
+
+// Receive reads the child's next frame, of one of the allowed kinds. Everything
+// in it is as foreign as what the child was given.
+func (c *Child) Receive(allowed Allowed) (Kind, []byte, error) { return ReadFrame(c.out, allowed) }
+
+// Kill ends the child at once. It may be called at any time, more than once and
+// concurrently with the other methods, which then return errors.
+func (c *Child) Kill() {
+	c.kill.Do(func() { _ = c.cmd.Process.Kill() })
+}
+
+// Wait waits for the child's end and gives up its pipes. A child that is not
+// about to end must be killed first.
+func (c *Child) Wait() Exit {
+	<-c.done
+	closeAll([]*os.File{c.in, c.out})
+	state := c.cmd.ProcessState
+	exit := Exit{Code: -1, Stderr: c.stderr.String()}
+	if state == nil {
+		return exit
+	}
+	exit.Code = state.ExitCode()
+	exit.CPU = state.UserTime() + state.SystemTime()
+	exit.PeakBytes = peakBytes(state)
+	exit.Signal, exit.BadSystemCall = endSignal(state)
+	exit.OutOfMemory = exit.Code == 2 && ranOutOfMemory(exit.Stderr)
+	return exit
+}
+
+// ranOutOfMemory recognises the Go runtime's ways to say so.
+func ranOutOfMemory(stderr string) bool {
+	for _, s := range []string{"out of memory", "cannot allocate memory", "failed to reserve", "failed to create new OS thread", "errno=12"} {
+		if strings.Contains(stderr, s) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e Exit) lastWords() string {
+	line, _, _ := strings.Cut(strings.TrimSpace(e.Stderr), "\n")
+	return line[:min(len(line), 200)]
+}
+
+// tail keeps the start of a stream and swallows the rest, so that its writer
+// never blocks.
+type tail struct {
+	limit int
+	buf   []byte
+	done  chan struct{}
+}
+
+func newTail(limit int) *tail { return &tail{limit: limit, done: make(chan struct{})} }
+
+func (t *tail) drain(f *os.File) {
+	defer close(t.done)
+	defer f.Close() //nolint:errcheck // it was only read from
+	buf := make([]byte, 4096)
+	for {
+		n, err := f.Read(buf)
+		if room := t.limit - len(t.buf); room > 0 {
+			t.buf = append(t.buf, buf[:min(n, room)]...)
+		}
+		if err != nil || n == 0 && err == io.EOF { //nolint:errorlint // Read returns io.EOF itself
+			return
+		}
+	}
+}
+
+// String waits for the stream's end, which comes with the child's.
+func (t *tail) String() string {
+	<-t.done
+	return string(t.buf)
+}

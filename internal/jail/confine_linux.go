@@ -1,0 +1,235 @@
+//go:build linux && (amd64 || arm64)
+
+package jail
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+	"kernel.org/pub/linux/libs/security/libcap/psx"
+)
+
+// platformLayers are what PartialUnsafe requires here: all but Landlock's, which
+// older kernels lack.
+var platformLayers = []string{
+	LayerDescriptors, LayerUser, LayerCapabilities, LayerNoNewPrivs, LayerUndumpable, LayerParentDeath, LayerRlimits, LayerSeccomp,
+}
+
+// nobody is the user that root becomes; it owns nothing.
+const nobody = 65534
+
+// skipped holds layers that tests leave out; see export_test.go.
+var skipped = map[string]bool{}
+
+// idleUse is what the process had mapped before it was given anything to do.
+type idleUse struct{ addressBytes, dataBytes int64 }
+
+// confine takes on every layer in order and says of each whether it holds. It
+// goes on after a failure, so that the parent can name all that is missing.
+func confine(level Level) (childReport, idleUse) {
+	time.Sleep(1) // opens the runtime's poller, whose descriptors must exist before RLIMIT_NOFILE
+	idle, idleErr := readIdle()
+	abi, _ := landlockABI()
+	r := childReport{landlockABI: abi}
+	steps := []struct {
+		layer string
+		take  func() error
+	}{
+		{LayerDescriptors, closeStray},
+		{LayerUser, dropRoot},
+		{LayerCapabilities, dropCapabilities},
+		{LayerNoNewPrivs, noNewPrivs},
+		{LayerUndumpable, undumpable},
+		{LayerParentDeath, dieWithParent},
+		{LayerLandlockFS, func() error { return landlockAll(abi) }},
+		{LayerLandlockNet, func() error { return landlockNet(abi) }},
+		{LayerLandlockScope, func() error { return landlockScope(abi) }},
+		{LayerRlimits, func() error { return errors.Join(idleErr, fixedRlimits()) }},
+		{LayerSeccomp, filterOne},
+	}
+	for _, s := range steps {
+		err := errNotAsked
+		switch {
+		case level == NoneUnsafe && s.layer != LayerDescriptors:
+		case skipped[s.layer]:
+			err = nil // the child lies, as one that was taken over could
+		default:
+			err = s.take()
+		}
+		state := LayerState{Layer: s.layer, Held: err == nil}
+		if err != nil {
+			state.Detail = clip(err.Error(), 200)
+		}
+		r.layers = append(r.layers, state)
+	}
+	return r, idle
+}
+
+var errNotAsked = errors.New("not asked for")
+
+func clip(s string, n int) string { return s[:min(len(s), n)] }
+
+// closeStray closes what the parent's other threads may have leaked. Only the
+// runtime's own poller is kept beside the three pipes.
+func closeStray() error {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	pollers, events := 0, 0
+	for _, entry := range entries {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil || fd < 3 {
+			continue
+		}
+		target, err := os.Readlink("/proc/self/fd/" + entry.Name())
+		if err != nil {
+			continue // the folder's own descriptor is gone by now
+		}
+		switch target {
+		case "anon_inode:[eventpoll]":
+			pollers++
+		case "anon_inode:[eventfd]":
+			events++
+		default:
+			if err := unix.Close(fd); err != nil {
+				return fmt.Errorf("closing descriptor %d: %w", fd, err)
+			}
+		}
+	}
+	if pollers > 1 || events > 1 {
+		return fmt.Errorf("%d pollers and %d event counters are open, which are more than the runtime's own", pollers, events)
+	}
+	return nil
+}
+
+func dropRoot() error {
+	if unix.Geteuid() == 0 || unix.Getuid() == 0 {
+		if err := syscall.Setgroups(nil); err != nil {
+			return fmt.Errorf("setgroups: %w", err)
+		}
+		if err := syscall.Setresgid(nobody, nobody, nobody); err != nil {
+			return fmt.Errorf("setresgid: %w", err)
+		}
+		if err := syscall.Setresuid(nobody, nobody, nobody); err != nil {
+			return fmt.Errorf("setresuid: %w", err)
+		}
+	}
+	if r, e, s := unix.Getresuid(); r == 0 || e == 0 || s == 0 {
+		return errors.New("still root")
+	}
+	return nil
+}
+
+// dropCapabilities empties the permitted, effective and inheritable sets, and
+// with the last the ambient one, on every thread.
+func dropCapabilities() error {
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	_, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&head)), uintptr(unsafe.Pointer(&data[0])), 0)
+	if errno != 0 {
+		return fmt.Errorf("capset: %w", errno)
+	}
+	return nil
+}
+
+func prctlAll(option, value uintptr) error {
+	if _, _, errno := psx.Syscall6(unix.SYS_PRCTL, option, value, 0, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("prctl(%d): %w", option, errno)
+	}
+	return nil
+}
+
+func noNewPrivs() error { return prctlAll(unix.PR_SET_NO_NEW_PRIVS, 1) }
+
+func undumpable() error { return prctlAll(unix.PR_SET_DUMPABLE, 0) }
+
+// dieWithParent asks again for the signal, which changing the user has cleared,
+// and makes sure that the parent did not go in between.
+func dieWithParent() error {
+	if err := prctlAll(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)); err != nil {
+		return err
+	}
+	var got int32
+	if err := unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&got)), 0, 0, 0); err != nil {
+		return err
+	}
+	if got != int32(unix.SIGKILL) {
+		return fmt.Errorf("signal %d is set", got)
+	}
+	return nil
+}
+
+func fixedRlimits() error {
+	zero := unix.Rlimit{}
+	for _, resource := range []int{unix.RLIMIT_CORE, unix.RLIMIT_FSIZE, unix.RLIMIT_NOFILE, unix.RLIMIT_MEMLOCK, unix.RLIMIT_MSGQUEUE} {
+		if err := unix.Prlimit(0, resource, &zero, nil); err != nil {
+			return fmt.Errorf("rlimit %d: %w", resource, err)
+		}
+	}
+	return nil
+}
+
+// readIdle reads what is mapped now: limits must be relative to it, as an idle
+// Go process reserves more than a gigabyte of addresses.
+func readIdle() (idleUse, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return idleUse{}, err
+	}
+	u := idleUse{addressBytes: statusKB(string(status), "VmSize"), dataBytes: statusKB(string(status), "VmData")}
+	if u.addressBytes <= 0 || u.dataBytes <= 0 {
+		return u, errors.New("/proc/self/status does not say what is mapped")
+	}
+	return u, nil
+}
+
+// statusKB gives a field of a status file in bytes, or -1.
+func statusKB(status, field string) int64 {
+	n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(statusField(status, field)), " kB"), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n * 1024
+}
+
+func statusField(status, field string) string {
+	for line := range strings.Lines(status) {
+		if rest, ok := strings.CutPrefix(line, field+":"); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	return ""
+}
+
+// addressSlack is what the runtime may reserve without using it.
+const addressSlack = 1 << 30
+
+// lower sets the bounds that depend on what the child will do, hard and soft, as
+// the runtime ignores the soft CPU limit's signal.
+func lower(b Bounds, idle idleUse) error {
+	for _, l := range []struct {
+		resource int
+		value    int64
+	}{
+		{unix.RLIMIT_DATA, idle.dataBytes + b.MemoryBytes},
+		{unix.RLIMIT_AS, idle.addressBytes + b.MemoryBytes + addressSlack},
+		{unix.RLIMIT_CPU, int64(b.CPUSeconds)}, //nolint:gosec // G115: the parent bounds it
+	} {
+		if l.value <= 0 {
+			return fmt.Errorf("rlimit %d: %d is no bound", l.resource, l.value)
+		}
+		limit := unix.Rlimit{Cur: uint64(l.value), Max: uint64(l.value)}
+		if err := unix.Prlimit(0, l.resource, &limit, nil); err != nil {
+			return fmt.Errorf("rlimit %d: %w", l.resource, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+//go:build !linux || !(amd64 || arm64)
+
+package jail
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+)
+
+// platformLayers are what PartialUnsafe requires here: there is only a separate
+// process with a constant environment and three pipes.
+var platformLayers = []string{LayerDescriptors}
+
+type idleUse struct{}
+
+type parentState struct{}
+
+func observeParent() (parentState, error) { return parentState{}, nil }
+
+func landlockMissing() string { return fmt.Sprintf("%s has no such layer", runtime.GOOS) }
+
+func confine(Level) (childReport, idleUse) {
+	var r childReport
+	for _, layer := range Layers() {
+		state := LayerState{Layer: layer, Held: layer == LayerDescriptors}
+		if !state.Held {
+			state.Detail = landlockMissing()
+		}
+		r.layers = append(r.layers, state)
+	}
+	return r, idleUse{}
+}
+
+func inspectProcess(int, parentState) map[string]string { return nil }
+
+func verifyBounds(int, Bounds) error { return nil }
+
+func tighten() error { return nil }
+
+func fdFile(n int) *os.File {
+	//nolint:forbidigo // the child's pipes are its standard streams
+	return []*os.File{os.Stdin, os.Stdout, os.Stderr}[n]
+}
+
+func selfExecutable() (string, error) { return os.Executable() }
+
+func endSignal(state *os.ProcessState) (name string, badSystemCall bool) {
+	if state.ExitCode() == -1 {
+		return "signal", false
+	}
+	return "", false
+}
+
+// childEnv is the whole environment of every child, whatever the parent's holds.
+func childEnv() []string { return []string{"GOMAXPROCS=2", "GOTRACEBACK=none"} }

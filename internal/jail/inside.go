@@ -1,0 +1,151 @@
+package jail
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+)
+
+const (
+	childName = "krmsafe-jail" // argv[0] of every child
+	helloMax  = 64 << 10
+)
+
+// IsChild reports whether args, a process's argument list, are those of a child
+// that Start made for role.
+func IsChild(args []string, role string) bool {
+	if len(args) != 3 || args[0] != childName || args[1] != role {
+		return false
+	}
+	_, err := ParseLevel(args[2])
+	return err == nil
+}
+
+// Inside is the child's end of its pipes. It is not safe for concurrent use.
+type Inside struct {
+	in    io.Reader
+	out   io.Writer
+	level Level
+	idle  idleUse
+}
+
+// Serve is the whole life of a child: it confines the process, reports to the
+// parent, runs work and gives the exit code with which the process must now end.
+// Call it only where IsChild holds, before anything else in main.
+func Serve(args []string, role string, work func(*Inside) error) int {
+	if !IsChild(args, role) {
+		return exitMisuse
+	}
+	debug.SetTraceback("none")
+	level, _ := ParseLevel(args[2])
+	in := &Inside{level: level, in: fdFile(0), out: fdFile(1)}
+	report, idle := confine(level)
+	in.idle = idle
+	if err := in.hello(report); err != nil {
+		return exitNoParent
+	}
+	if err := in.bound(); err != nil {
+		return exitNoParent
+	}
+	if err := work(in); err != nil {
+		complain(err)
+		return exitWork
+	}
+	return 0
+}
+
+// Exit codes of a child, for the parent's messages only.
+const (
+	exitMisuse   = 64
+	exitNoParent = 65
+	exitWork     = 66
+)
+
+// complain writes one line to the child's standard error, which the parent
+// keeps for its own messages.
+func complain(err error) {
+	_, _ = fmt.Fprintf(fdFile(2), "%v\n", err)
+}
+
+// Receive reads the next frame, which must be of this kind and at most limit
+// bytes long.
+func (in *Inside) Receive(kind Kind, limit int64) ([]byte, error) {
+	_, payload, err := ReadFrame(in.in, Allowed{kind: limit})
+	return payload, err
+}
+
+// Send writes one frame to the parent.
+func (in *Inside) Send(kind Kind, payload []byte) error {
+	return WriteFrame(in.out, kind, payload)
+}
+
+// Tighten takes away executable memory and further filters for good, on every
+// thread. Call it when all machine code is made. Where the level asks for no
+// seccomp it does nothing.
+func (in *Inside) Tighten() error {
+	if in.level == NoneUnsafe {
+		return nil
+	}
+	return tighten()
+}
+
+func (in *Inside) hello(r childReport) error {
+	var e Encoder
+	e.U32(protocolVersion)
+	e.U32(uint32(r.landlockABI)) //nolint:gosec // G115: the ABI is a small number
+	e.U32(uint32(len(r.layers))) //nolint:gosec // G115: there are eleven layers
+	for _, l := range r.layers {
+		e.String(l.Layer)
+		e.Bool(l.Held)
+		e.String(l.Detail)
+	}
+	return in.Send(kindHello, e.Payload())
+}
+
+const protocolVersion = 1
+
+func (in *Inside) bound() error {
+	payload, err := in.Receive(kindBounds, 64)
+	if err != nil {
+		return err
+	}
+	d := NewDecoder(payload)
+	b := Bounds{MemoryBytes: int64(d.U64()), CPUSeconds: d.U64()} //nolint:gosec // G115: checked by the parent
+	if err := d.Close(); err != nil {
+		return err
+	}
+	if err := lower(b, in.idle); err != nil {
+		complain(err)
+		return err
+	}
+	return in.Send(kindBound, nil)
+}
+
+// childReport is what a child says of itself.
+type childReport struct {
+	landlockABI int
+	layers      []LayerState
+}
+
+func parseHello(payload []byte) (childReport, error) {
+	d := NewDecoder(payload)
+	if v := d.U32(); v != protocolVersion {
+		return childReport{}, &FrameError{fmt.Sprintf("protocol version %d, want %d", v, protocolVersion)}
+	}
+	r := childReport{landlockABI: int(d.U32())}
+	n := d.U32()
+	if n > uint32(len(Layers())) { //nolint:gosec // G115: eleven
+		return childReport{}, &FrameError{fmt.Sprintf("%d layers", n)}
+	}
+	for range n {
+		r.layers = append(r.layers, LayerState{Layer: d.String(64), Held: d.Bool(), Detail: d.String(512)})
+	}
+	if err := d.Close(); err != nil {
+		return childReport{}, &FrameError{err.Error()}
+	}
+	return r, nil
+}
+
+// Platform names the system a child runs on, as Report.Platform does.
+func Platform() string { return runtime.GOOS + "/" + runtime.GOARCH }

@@ -1,0 +1,78 @@
+//go:build linux && (amd64 || arm64)
+
+package jail
+
+import (
+	"io"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+const rootDir = "/"
+
+// selfExecutable is this very program, also after its file was replaced.
+func selfExecutable() (string, error) { return "/proc/self/exe", nil }
+
+// childEnv is the whole environment of every child, whatever the parent's holds:
+// without the two GODEBUG settings the runtime would keep cgroup files open.
+func childEnv() []string {
+	return []string{"GOMAXPROCS=2", "GOTRACEBACK=none", "GODEBUG=containermaxprocs=0,updatemaxprocs=0"}
+}
+
+func childAttr() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// peakBytes is the largest resident set the kernel saw.
+func peakBytes(state *os.ProcessState) int64 {
+	if u, ok := state.SysUsage().(*syscall.Rusage); ok {
+		return u.Maxrss * 1024
+	}
+	return 0
+}
+
+func endSignal(state *os.ProcessState) (name string, badSystemCall bool) {
+	ws, ok := state.Sys().(syscall.WaitStatus)
+	if !ok || !ws.Signaled() {
+		return "", false
+	}
+	return unix.SignalName(ws.Signal()), ws.Signal() == syscall.SIGSYS
+}
+
+// fdFile reads and writes a descriptor with plain blocking system calls, so that
+// the child needs no poller for its pipes.
+type fdFile int
+
+// Read reads from the descriptor.
+func (f fdFile) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(int(f), p)
+		switch {
+		case err == unix.EINTR: //nolint:errorlint // an Errno is not wrapped
+			continue
+		case err != nil:
+			return 0, err
+		case n == 0 && len(p) > 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+// Write writes all of p to the descriptor.
+func (f fdFile) Write(p []byte) (int, error) {
+	done := 0
+	for done < len(p) {
+		n, err := unix.Write(int(f), p[done:])
+		if err == unix.EINTR { //nolint:errorlint // an Errno is not wrapped
+			continue
+		}
+		if err != nil {
+			return done, err
+		}
+		done += n
+	}
+	return done, nil
+}

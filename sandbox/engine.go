@@ -1,0 +1,249 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	experimentalsys "github.com/tetratelabs/wazero/experimental/sys"
+	"github.com/tetratelabs/wazero/experimental/sysfs"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/krmsafe/krmsafe/internal/jail"
+)
+
+// programName is the module's argv[0]; some argument parsers fail without one.
+const programName = "krm-function"
+
+// features are what the inspector accepts, and nothing experimental.
+const features = api.CoreFeaturesV2
+
+// machine is one run inside the child: one runtime, one module, one instance.
+type machine struct {
+	job     job
+	stdout  cappedWriter
+	stderr  cappedWriter
+	memory  *memory
+	runtime wazero.Runtime
+	module  wazero.CompiledModule
+}
+
+func newMachine(j job) *machine {
+	return &machine{
+		job:    j,
+		stdout: cappedWriter{limit: j.limits.OutputBytes},
+		stderr: cappedWriter{limit: j.limits.StderrBytes},
+		memory: &memory{},
+	}
+}
+
+// compile decodes and compiles the module. Deadlines are the parent's to keep:
+// checks inside the code would not stop every loop and cost far more than a
+// process to kill.
+func (m *machine) compile(ctx context.Context, module []byte) error {
+	config := wazero.NewRuntimeConfigInterpreter()
+	if m.job.compiler {
+		config = wazero.NewRuntimeConfigCompiler()
+	}
+	config = config.WithCoreFeatures(features).WithMemoryLimitPages(memoryPages(m.job.limits)).
+		WithDebugInfoEnabled(false).WithCloseOnContextDone(false)
+	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, m.runtime); err != nil {
+		return fmt.Errorf("preparing the imports: %w", err)
+	}
+	var err error
+	m.module, err = m.runtime.CompileModule(ctx, module)
+	return err
+}
+
+// memoryPages is what the engine may give a memory: one page less than all, as
+// it counts bytes in 32 bits in some places.
+func memoryPages(l Limits) uint32 { return min(l.MemoryPages, maxMemoryPages-1) }
+
+// run instantiates and runs the compiled module.
+func (m *machine) run(ctx context.Context, stdin []byte) outcome {
+	config := m.configure(stdin)
+	ctx = experimental.WithMemoryAllocator(ctx, m.memory)
+	instance, err := m.runtime.InstantiateModule(ctx, m.module, config)
+	if err == nil {
+		start := instance.ExportedFunction(entryPoint)
+		if start == nil {
+			return outcome{code: CodeModuleEntry}
+		}
+		_, err = start.Call(ctx)
+	}
+	o := m.classify(err, instance == nil)
+	o.pages = m.memory.pages()
+	o.stderr = m.stderr.buf.Bytes()
+	if o.code == "" || o.code == CodeGuestExit {
+		o.stdout = m.stdout.buf.Bytes()
+	}
+	return o
+}
+
+// configure gives the module its world: one name, constant variables, its input,
+// two bounded streams, an empty root, and by default clocks and random numbers
+// that are the same in every run.
+func (m *machine) configure(stdin []byte) wazero.ModuleConfig {
+	in := bytes.NewReader(stdin)
+	root := rootFS{}
+	if m.job.grants.StdioPaths {
+		root.streams = map[string]experimentalsys.File{
+			"dev/stdin": streamFile{r: in}, "dev/stdout": streamFile{w: &m.stdout}, "dev/stderr": streamFile{w: &m.stderr},
+		}
+	}
+	//nolint:forcetypeassert // the engine's own documentation prescribes the assertion
+	mounts := wazero.NewFSConfig().(sysfs.FSConfig).WithSysFSMount(root, "/")
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().WithArgs(programName).
+		WithStdin(in).WithStdout(&m.stdout).WithStderr(&m.stderr).WithFSConfig(mounts)
+	for _, v := range guestEnv(m.job) {
+		config = config.WithEnv(v[0], v[1])
+	}
+	if m.job.grants.Clock {
+		config = config.WithSysWalltime().WithSysNanotime()
+	}
+	if m.job.grants.Random {
+		config = config.WithRandSource(rand.Reader)
+	}
+	return config
+}
+
+// guestEnv is the module's whole environment, a documented constant: what kpt
+// and kustomize set for functions, and for Go's runtime a garbage collector that
+// works only when memory runs short.
+func guestEnv(j job) [][2]string {
+	env := [][2]string{{"LOG_TO_STDERR", "true"}, {"STRUCTURED_RESULTS", "true"}}
+	if j.goGuest {
+		limit := uint64(memoryPages(j.limits)) * 65536 / 4 * 3
+		env = append(env, [2]string{"GOGC", "off"}, [2]string{"GOMEMLIMIT", fmt.Sprintf("%dB", limit)})
+	}
+	return env
+}
+
+// classify turns the engine's error into a code. Which limit ended the run is
+// known from this package's own flags: the text and the exit code are the
+// module's to choose.
+func (m *machine) classify(err error, notInstantiated bool) outcome {
+	var exit *sys.ExitError
+	switch {
+	case m.stdout.exceeded:
+		return outcome{code: CodeLimitOutput}
+	case m.stderr.exceeded:
+		return outcome{code: CodeLimitStderr}
+	case err == nil:
+		return outcome{}
+	case errors.As(err, &exit) && exit.ExitCode() == 0:
+		return outcome{}
+	case errors.As(err, &exit):
+		return outcome{code: CodeGuestExit, exitCode: exit.ExitCode()}
+	case m.memory.failed:
+		return outcome{code: CodeLimitMemory}
+	}
+	reason := trapReason(err)
+	switch {
+	case reason == trapStack:
+		return outcome{code: CodeLimitStack}
+	case reason == "" && notInstantiated:
+		return outcome{code: CodeModuleEngine, detail: firstLine(err.Error())}
+	case reason == "":
+		reason = "the engine gave an unknown reason"
+	}
+	return outcome{code: CodeGuestTrap, detail: reason}
+}
+
+const trapStack = "stack overflow"
+
+// trapReason gives the engine's own words for a trap, or nothing: the rest of an
+// error's text is a stack trace with names that the module chose.
+func trapReason(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	_, reason, ok := strings.Cut(line, "wasm error: ")
+	if !ok {
+		return ""
+	}
+	switch reason {
+	case trapStack, "invalid conversion to integer", "integer overflow", "integer divide by zero", "unreachable",
+		"out of bounds memory access", "invalid table access", "indirect call type mismatch":
+		return reason
+	}
+	return ""
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line[:min(len(line), 300)]
+}
+
+// cappedWriter keeps what is written up to a limit; what exceeds it ends the run.
+type cappedWriter struct {
+	limit    int64
+	buf      bytes.Buffer
+	exceeded bool
+}
+
+// errCapped unwinds a run whose output is over its limit.
+var errCapped = errors.New("output limit")
+
+// Write appends p. Beyond the limit it panics, which the engine turns into the
+// run's end: an error would only be the module's to ignore.
+func (w *cappedWriter) Write(p []byte) (int, error) {
+	if int64(w.buf.Len())+int64(len(p)) > w.limit {
+		w.exceeded = true
+		panic(errCapped)
+	}
+	return w.buf.Write(p)
+}
+
+var _ io.Writer = (*cappedWriter)(nil)
+
+// memory gives the one instance its linear memory: reserved once at the size it
+// may reach, so that growing copies nothing and pages cost when written.
+type memory struct {
+	reserved []byte
+	size     uint64
+	failed   bool
+}
+
+// Allocate reserves at most limit bytes, which the engine has clamped.
+func (m *memory) Allocate(_, limit uint64) experimental.LinearMemory {
+	if m.reserved != nil || limit > math.MaxInt {
+		m.failed = true
+		panic(errNoMemory)
+	}
+	if limit == 0 {
+		limit = 65536 // the engine takes the address of an empty memory too
+	}
+	b, err := jail.Reserve(int(limit)) //nolint:gosec // G115: checked above
+	if err != nil {
+		m.failed = true
+		panic(errNoMemory)
+	}
+	m.reserved = b
+	return m
+}
+
+var errNoMemory = errors.New("no memory")
+
+// Reallocate gives the first size bytes of what is reserved.
+func (m *memory) Reallocate(size uint64) []byte {
+	if size > uint64(len(m.reserved)) {
+		return nil
+	}
+	m.size = max(m.size, size)
+	return m.reserved[:size]
+}
+
+// Free keeps the memory: the process ends soon.
+func (m *memory) Free() {}
+
+// pages is the memory's size at its largest, as it never shrinks.
+func (m *memory) pages() uint32 { return uint32(m.size / 65536) } //nolint:gosec // G115: at most 65536

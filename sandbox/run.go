@@ -1,0 +1,209 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/krmsafe/krmsafe/internal/jail"
+)
+
+// Job is one run with all that may differ from run to run. The zero Engine and
+// Grants are what they are everywhere: automatic and none.
+type Job struct {
+	Module *Module
+	Stdin  []byte
+	Limits Limits
+	Engine Engine
+	Grants Grants
+}
+
+// Run runs a module on stdin with the engine and grants of the Config. The
+// result says how it ended; an error means that it could not be judged: the
+// limits are incomplete (*LimitsError), no child could be confined (*JailError),
+// or ctx ended. It may be called concurrently.
+func (s *Sandbox) Run(ctx context.Context, m *Module, stdin []byte, limits Limits) (*Result, error) {
+	return s.Do(ctx, Job{Module: m, Stdin: stdin, Limits: limits, Engine: s.cfg.Engine, Grants: s.cfg.Grants})
+}
+
+// Do is Run with the engine and grants of the job in place of the Config's.
+func (s *Sandbox) Do(ctx context.Context, work Job) (*Result, error) {
+	if work.Engine == "" {
+		work.Engine = EngineAuto
+	}
+	if err := errors.Join(work.Engine.check(), work.Limits.check()); err != nil {
+		return nil, err
+	}
+	if work.Module == nil {
+		return nil, errors.New("sandbox: no module")
+	}
+	engine := work.Engine.choose(work.Module, len(work.Stdin))
+	if stop := refuse(work); stop != nil {
+		return &Result{Stop: stop, Engine: engine}, nil
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, work.Limits.Timeout, errTimeout)
+	defer cancel()
+	started := timeLeft(limited)
+	child, err := s.take(limited)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{work: work, engine: engine, child: child}
+	stop := context.AfterFunc(limited, child.Kill)
+	o, err := r.talk(limited)
+	stop()
+	child.Kill()
+	exit := child.Wait()
+	result := r.conclude(limited, o, err, exit)
+	if err := ctx.Err(); err != nil && (result.Stop == nil || result.Stop.Code == CodeLimitTime) {
+		return nil, fmt.Errorf("sandbox: running the module: %w", context.Cause(ctx))
+	}
+	result.Usage.Wall = started - timeLeft(limited)
+	return result, nil
+}
+
+var errTimeout = errors.New("the time limit ended")
+
+// timeLeft is the time to ctx's end; the difference of two is what passed
+// between them.
+func timeLeft(ctx context.Context) time.Duration {
+	end, _ := ctx.Deadline()
+	return time.Until(end)
+}
+
+// refuse finds what can be told without a child.
+func refuse(work Job) *Stop {
+	m, l := work.Module, work.Limits
+	if i, bad := m.unsupportedImport(); bad {
+		return stopImport(i)
+	}
+	if !m.hasEntryPoint() {
+		return newStop(CodeModuleEntry, l, "")
+	}
+	if int64(len(work.Stdin)) > maxInputBytes {
+		return newStop(CodeLimitInput, l, "")
+	}
+	if m.memory().MinPages > memoryPages(l) {
+		return newStop(CodeLimitMemory, l, fmt.Sprintf("it starts with %d", m.memory().MinPages))
+	}
+	var elements uint64
+	for _, t := range m.decoded.Tables {
+		elements += uint64(t.Size.Min)
+	}
+	if elements > uint64(l.TableElements) {
+		return newStop(CodeLimitTable, l, fmt.Sprintf("it starts with %d", elements))
+	}
+	return nil
+}
+
+// run is the parent's side of one run.
+type run struct {
+	work     Job
+	engine   Engine
+	child    *jail.Child
+	compiled bool
+}
+
+// Memory that the child needs whatever the module: the engine's stack, the
+// frames in both directions, the runtime's own.
+const childSlack = 320 << 20
+
+// bounds adds up what the child may use.
+func (r *run) bounds() jail.Bounds {
+	l := r.work.Limits
+	memory := int64(memoryPages(l))*65536 + 16*int64(l.TableElements) + l.CompileBytes + 3*(l.OutputBytes+l.StderrBytes) +
+		3*int64(len(r.work.Stdin)) + 3*int64(r.work.Module.Size()) + childSlack
+	return jail.Bounds{MemoryBytes: memory, CPUSeconds: 2*uint64(l.Timeout/time.Second) + 2} //nolint:gosec // G115: positive
+}
+
+// talk sends the job and reads the answer.
+func (r *run) talk(ctx context.Context) (outcome, error) {
+	if err := r.child.Bound(r.bounds()); err != nil {
+		return outcome{}, err
+	}
+	j := job{compiler: r.engine == EngineCompiler, grants: r.work.Grants, goGuest: r.work.Module.builtByGo(), limits: r.work.Limits}
+	if err := r.child.Send(kindJob, j.encode()); err != nil {
+		return outcome{}, err
+	}
+	compileCtx, cancel := context.WithTimeoutCause(ctx, r.work.Limits.CompileTimeout, errTimeout)
+	defer cancel()
+	stop := context.AfterFunc(compileCtx, r.child.Kill)
+	defer stop()
+	if err := r.child.Send(kindModule, r.work.Module.bytes); err != nil {
+		return outcome{}, err
+	}
+	if err := r.child.Send(kindInput, r.work.Stdin); err != nil {
+		return outcome{}, err
+	}
+	kind, payload, err := r.child.Receive(jail.Allowed{kindCompiled: 0, kindResult: outcomeBytes(r.work.Limits)})
+	if err != nil {
+		return outcome{}, err
+	}
+	if kind == kindCompiled {
+		if !stop() {
+			return outcome{}, errTimeout
+		}
+		r.compiled = true
+		if _, payload, err = r.child.Receive(jail.Allowed{kindResult: outcomeBytes(r.work.Limits)}); err != nil {
+			return outcome{}, err
+		}
+	}
+	return decodeOutcome(payload, r.work.Limits)
+}
+
+// conclude makes the result of what the child said, or of how it ended.
+func (r *run) conclude(ctx context.Context, o outcome, err error, exit jail.Exit) *Result {
+	l := r.work.Limits
+	result := &Result{
+		Engine: r.engine, Jail: r.child.Report(),
+		Usage: Usage{MemoryPages: o.pages, Fuel: o.fuel, CPU: exit.CPU, PeakBytes: exit.PeakBytes},
+	}
+	if err == nil {
+		result.Stdout, result.Stderr, result.ExitCode = o.stdout, o.stderr, o.exitCode
+		switch o.code {
+		case "":
+		case CodeGuestExit:
+			result.Stop = newStop(o.code, l, fmt.Sprintf("%d", o.exitCode))
+		case CodeGuestTrap, CodeModuleEngine:
+			result.Stop = newStop(o.code, l, fmt.Sprintf("%q", o.detail))
+		default:
+			result.Stop = newStop(o.code, l, "")
+		}
+		if result.Stop != nil && o.code != CodeGuestExit {
+			result.Stdout = nil
+		}
+		return result
+	}
+	result.Stop = r.autopsy(ctx, err, exit)
+	return result
+}
+
+// autopsy says why a child ended without an answer. What the parent did comes
+// first, what the kernel did next; the child's own words decide nothing but
+// which limit ran out.
+func (r *run) autopsy(ctx context.Context, err error, exit jail.Exit) *Stop {
+	l := r.work.Limits
+	var protocol *jail.FrameError
+	switch {
+	case ctx.Err() != nil:
+		return newStop(CodeLimitTime, l, "")
+	case exit.BadSystemCall:
+		return newStop(CodeJailViolation, l, "")
+	case exit.OutOfMemory && r.compiled:
+		return newStop(CodeLimitMemory, l, "the child ran out of memory")
+	case exit.OutOfMemory:
+		return newStop(CodeLimitCompile, l, fmt.Sprintf("%d bytes of memory", l.CompileBytes))
+	case errors.As(err, &protocol):
+		return newStop(CodeGuestCrash, l, fmt.Sprintf("%q", err.Error()))
+	case exit.Signal == "SIGKILL" && exit.CPU >= l.Timeout:
+		return newStop(CodeLimitCPU, l, "")
+	case exit.Signal == "SIGKILL" && !r.compiled:
+		return newStop(CodeLimitCompile, l, l.CompileTimeout.String())
+	}
+	last := firstLine(exit.Stderr)
+	if last == "" {
+		last = err.Error()
+	}
+	return newStop(CodeGuestCrash, l, fmt.Sprintf("exit code %d %s: %q", exit.Code, exit.Signal, last))
+}

@@ -1,0 +1,238 @@
+// Package sandbox looks into a WebAssembly module and runs it under limits, in
+// a child process that has nothing: no file, no network, no environment, no
+// clock but a fixed one, and a bound on everything it can use up.
+//
+// It knows modules (WASI preview 1 commands), the wazero engine, fuel and the
+// jailed child. It does not know Kubernetes, registries, signatures or policy:
+// it takes bytes and limits, and gives bytes and what they cost.
+//
+// # The hook
+//
+// The child is the same executable started again, so the program's main must
+// become the child when it is asked to, before it does anything else:
+//
+//	func main() {
+//		if sandbox.IsChild(os.Args) {
+//			os.Exit(sandbox.Child(os.Args))
+//		}
+//		…
+//	}
+//
+// A test binary does the same in TestMain. Without it, New works and every run
+// gives an error that says so.
+//
+// # What is promised
+//
+// Whatever the module's bytes are and whatever the module does, Run returns
+// within its time limit and about a second, this process keeps running, and the
+// child has used no more memory than the limits add up to. Nothing leaves the
+// module but the bytes in Result. The same module on the same input under the
+// same limits gives the same output and burns the same fuel, on every machine
+// and both engines, unless a grant lets the world in. No byte of the module is
+// decoded by the engine outside the child.
+//
+// # What is not protected
+//
+// What the module writes to its standard output is as foreign as the module:
+// parse it as such. Side channels of the processor between the child and others
+// on the same machine are open, as far as the fixed clock leaves them useful.
+// The kernel is trusted. On systems without the kernel's help (see
+// JailPartialUnsafe) a flaw in the engine is a flaw in the sandbox.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/krmsafe/krmsafe/internal/jail"
+)
+
+// Engine says how wazero executes a module. The zero Engine is EngineAuto.
+type Engine string
+
+// The engines. Neither is ever replaced by the other silently: Result.Engine
+// says which one ran.
+const (
+	// EngineAuto chooses by the expected cost, from the module's code size and
+	// the input's size: compiling a large module takes longer than interpreting
+	// it on a small input.
+	EngineAuto Engine = "auto"
+	// EngineCompiler makes machine code of the whole module first.
+	EngineCompiler Engine = "compiler"
+	// EngineInterpreter makes no machine code at all.
+	EngineInterpreter Engine = "interpreter"
+)
+
+// Jail says how much confinement must hold before a child gets a byte of the
+// module. The zero Jail is JailFull.
+type Jail string
+
+// Levels of confinement. What less than full leaves out is listed in
+// Result.Jail.
+const (
+	// JailFull demands every layer, which Linux 6.12 and later have on amd64 and arm64.
+	JailFull Jail = "full"
+	// JailPartialUnsafe demands what this system has: on Linux every layer but
+	// Landlock, elsewhere only a separate process.
+	JailPartialUnsafe Jail = "partial"
+	// JailNoneUnsafe demands a separate process only.
+	JailNoneUnsafe Jail = "none"
+)
+
+// Grants are what a module gets of the world beyond its input. The zero Grants
+// give nothing, and runs repeat exactly.
+type Grants struct {
+	// Clock gives the machine's clocks, in place of one that starts at a fixed
+	// date and moves by a millisecond with each reading.
+	Clock bool
+	// Random gives the kernel's random numbers, in place of fixed ones.
+	Random bool
+	// StdioPaths makes /dev/stdin, /dev/stdout and /dev/stderr openable, for
+	// modules that name them. They are the module's own streams.
+	StdioPaths bool
+}
+
+// Config chooses what every run of a Sandbox has in common. The zero Config is
+// the strictest.
+type Config struct {
+	Engine Engine
+	Jail   Jail
+	Grants Grants
+}
+
+// Sandbox runs modules, each in a child process of its own. It may be used
+// concurrently.
+type Sandbox struct {
+	cfg   Config
+	level jail.Level
+
+	mu     sync.Mutex
+	ready  *jail.Child // started ahead by Prepare
+	closed bool
+}
+
+// New checks cfg. It starts nothing.
+func New(cfg Config) (*Sandbox, error) {
+	if cfg.Engine == "" {
+		cfg.Engine = EngineAuto
+	}
+	if err := cfg.Engine.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Jail == "" {
+		cfg.Jail = JailFull
+	}
+	level, err := jail.ParseLevel(string(cfg.Jail))
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	return &Sandbox{cfg: cfg, level: level}, nil
+}
+
+func (e Engine) check() error {
+	switch e {
+	case EngineAuto, EngineCompiler, EngineInterpreter:
+		return nil
+	}
+	return fmt.Errorf("sandbox: unknown engine %q: want auto, compiler or interpreter", string(e))
+}
+
+// JailReport says what confines a child.
+type JailReport = jail.Report
+
+// JailError says that no child could be confined as Config.Jail demands. Nothing
+// of the module was sent to it.
+type JailError struct {
+	// Code is "jail.incomplete" where a layer does not hold, "jail.hook" where
+	// main does not call Child, "jail.start" for the rest.
+	Code    string
+	Missing []string // layers that do not hold
+	Message string
+	Hint    string
+}
+
+// Error gives the message.
+func (e *JailError) Error() string { return e.Message }
+
+// Prepare starts and confines a child ahead of the next run, so that its start
+// overlaps with whatever the caller does meanwhile, and says what confines it.
+// At most one child waits; a second call reports on the same one. Close ends it
+// if no run has taken it.
+func (s *Sandbox) Prepare(ctx context.Context) (JailReport, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return JailReport{}, errClosed
+	}
+	if s.ready == nil {
+		child, err := s.start(ctx)
+		if err != nil {
+			return JailReport{}, err
+		}
+		s.ready = child
+	}
+	return s.ready.Report(), nil
+}
+
+var errClosed = errors.New("sandbox: closed")
+
+// Close ends a child that waits. Runs under way are left alone, new ones fail.
+func (s *Sandbox) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.ready != nil {
+		s.ready.Kill()
+		s.ready.Wait()
+		s.ready = nil
+	}
+	return nil
+}
+
+// take gives the waiting child or a new one.
+func (s *Sandbox) take(ctx context.Context) (*jail.Child, error) {
+	s.mu.Lock()
+	child, closed := s.ready, s.closed
+	s.ready = nil
+	s.mu.Unlock()
+	switch {
+	case closed:
+		return nil, errClosed
+	case child != nil:
+		return child, nil
+	}
+	return s.start(ctx)
+}
+
+func (s *Sandbox) start(ctx context.Context) (*jail.Child, error) {
+	child, err := jail.Start(ctx, jail.Config{Role: role, Level: s.level})
+	if err == nil {
+		return child, nil
+	}
+	var incomplete *jail.IncompleteError
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("sandbox: %w", err)
+	case errors.As(err, &incomplete):
+		e := &JailError{Code: CodeJailIncomplete, Message: "sandbox: " + err.Error(), Hint: hintJail}
+		for _, l := range incomplete.Missing {
+			e.Missing = append(e.Missing, l.Layer)
+		}
+		return nil, e
+	case errors.Is(err, jail.ErrNoHook):
+		return nil, &JailError{Code: CodeJailHook, Message: "sandbox: " + err.Error(), Hint: hintHook}
+	}
+	return nil, &JailError{Code: CodeJailStart, Message: "sandbox: " + err.Error(), Hint: hintJail}
+}
+
+// Codes of a JailError, and the remedies.
+const (
+	CodeJailIncomplete = "jail.incomplete"
+	CodeJailHook       = "jail.hook"
+	CodeJailStart      = "jail.start"
+
+	hintJail = "run on Linux 6.12 or later with /proc mounted, or accept less with --jail partial (Config.Jail: sandbox.JailPartialUnsafe)"
+	hintHook = "begin main, or TestMain, with: if sandbox.IsChild(os.Args) { os.Exit(sandbox.Child(os.Args)) }"
+)

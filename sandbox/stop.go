@@ -1,0 +1,84 @@
+package sandbox
+
+import "fmt"
+
+// stopText holds, for each code, the message with its limit's value and the hint.
+func stopText(code string, l Limits, detail string) (message, hint string) {
+	raise := func(field, flag string) string {
+		return fmt.Sprintf("allow more with limits.%s in the policy (a flag %s can only lower it)", field, flag)
+	}
+	switch code {
+	case CodeGuestExit:
+		return fmt.Sprintf("the function exited with code %s", detail), "its standard error says why"
+	case CodeGuestTrap:
+		return fmt.Sprintf("the function trapped: %s", detail), "its standard error may say why; run it with a smaller input to find the cause"
+	case CodeGuestCrash:
+		return fmt.Sprintf("the engine ended while it ran the function (%s)", detail), "treat the module as hostile, and report it"
+	case CodeLimitFuel:
+		return fmt.Sprintf("the function used up its %d units of fuel", l.Fuel), raise("fuel", "--fuel")
+	case CodeLimitDepth:
+		return fmt.Sprintf("the function's calls were nested deeper than %d", l.CallDepth), raise("callDepth", "--call-depth")
+	case CodeLimitStack:
+		return "the function's calls needed more stack than the engine has", "lower limits.callDepth to end such a run earlier, or run it with the other engine"
+	case CodeLimitTime:
+		return fmt.Sprintf("the function was still running after %s", l.Timeout), raise("timeout", "--timeout")
+	case CodeLimitCPU:
+		return fmt.Sprintf("the function used all processor time that %s allow", l.Timeout), raise("timeout", "--timeout")
+	case CodeLimitMemory:
+		return fmt.Sprintf("the function needs more than %d pages of memory%s", l.MemoryPages, aside(detail)), raise("memoryPages", "--memory-pages")
+	case CodeLimitTable:
+		return fmt.Sprintf("the function's tables need more than %d entries%s", l.TableElements, aside(detail)), raise("tableElements", "--table-elements")
+	case CodeLimitOutput:
+		return fmt.Sprintf("the function wrote more than %d bytes to standard output", l.OutputBytes), raise("outputBytes", "--output-bytes")
+	case CodeLimitStderr:
+		return fmt.Sprintf("the function wrote more than %d bytes to standard error", l.StderrBytes), raise("stderrBytes", "--stderr-bytes")
+	case CodeLimitCompile:
+		return fmt.Sprintf("decoding and compiling the module took more than %s", detail),
+			"allow more with limits.compileTimeout and limits.compileBytes in the policy, or choose --engine interpreter"
+	case CodeLimitInput:
+		return fmt.Sprintf("the input is larger than %d bytes", int64(maxInputBytes)), "split the input"
+	case CodeModuleEntry:
+		return "the module exports no function _start without parameters and results, so it is no WASI command",
+			"build a command: GOOS=wasip1 GOARCH=wasm without -buildmode=c-shared, or a Rust binary for wasm32-wasip1"
+	case CodeModuleEngine:
+		return fmt.Sprintf("the engine refused the module: %s", detail), "try the other engine with --engine, and report the difference"
+	case CodeJailViolation:
+		return "the function made its process ask the kernel for something the jail forbids", "treat the module as hostile, and report it"
+	}
+	return "the function was stopped", ""
+}
+
+func aside(detail string) string {
+	if detail == "" {
+		return ""
+	}
+	return " (" + detail + ")"
+}
+
+// newStop makes a Stop for one code.
+func newStop(code string, l Limits, detail string) *Stop {
+	message, hint := stopText(code, l, detail)
+	return &Stop{Code: code, Message: message, Hint: hint}
+}
+
+// stopImport refuses an import that no sandbox has.
+func stopImport(i Import) *Stop {
+	s := &Stop{
+		Code:    CodeModuleImport,
+		Message: fmt.Sprintf("the module imports the %s %q from %q, which no sandbox has", i.Kind, clip(i.Name), clip(i.Module)),
+		Hint:    "only the functions of " + wasiModule + " can be imported",
+	}
+	if i.Module == "wasi_unstable" {
+		s.Hint = "the module was built for an early draft of WASI; build it again for wasm32-wasip1"
+	}
+	return s
+}
+
+// clip shortens foreign text for a message.
+func clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}
