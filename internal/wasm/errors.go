@@ -81,6 +81,7 @@ const (
 	CodeLimitBodyBytes     = "module.limit.body_bytes"
 	CodeLimitLocals        = "module.limit.locals"
 	CodeLimitNesting       = "module.limit.nesting"
+	CodeLimitLoopNesting   = "module.limit.loop_nesting"
 	CodeLimitBranchTargets = "module.limit.branch_targets"
 	CodeLimitBlocks        = "module.limit.blocks"
 	CodeLimitComplexity    = "module.limit.complexity"

@@ -24,7 +24,7 @@ type validator struct {
 	tables      uint32 // br_table instructions seen, to check each label type once
 	blocks      uint32
 	targets     uint32
-	nesting     int
+	loops       uint32 // open loops
 	maxOperands int
 
 	err *Error
@@ -52,7 +52,7 @@ func (v *validator) body(code []byte, base, function int) (Body, *Error) {
 	v.code, v.pos, v.base, v.function = code, 0, base, function
 	v.start = 0
 	v.operands, v.frames, v.floor = v.operands[:0], v.frames[:0], 0
-	v.blocks, v.targets, v.maxOperands = 0, 0, 0
+	v.blocks, v.targets, v.loops, v.maxOperands = 0, 0, 0, 0
 	typ := v.m.FuncType(uint32(function)) //nolint:gosec // bounded by Limits.Functions and Limits.Imports
 	groups, ok := v.declareLocals(typ.Params)
 	b := Body{Start: base, Code: base + v.pos, End: base + len(code), LocalGroups: groups}

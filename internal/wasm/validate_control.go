@@ -49,6 +49,12 @@ func (v *validator) block(op Opcode) bool {
 	if uint64(len(v.frames)) > uint64(v.limits.Nesting) {
 		return v.failWith(limitError(CodeLimitNesting, "nested blocks", uint64(len(v.frames)), uint64(v.limits.Nesting), 0))
 	}
+	if op == OpLoop {
+		if v.loops++; v.loops > v.limits.LoopNesting {
+			return v.failWith(limitError(CodeLimitLoopNesting, "nested loops", uint64(v.loops), uint64(v.limits.LoopNesting), 0))
+		}
+		v.m.Cost.LoopNesting = max(v.m.Cost.LoopNesting, v.loops)
+	}
 	v.m.DeepestNesting = max(v.m.DeepestNesting, len(v.frames))
 	if len(params) > 0 && (!v.countArity(len(params)) || !v.popList(params)) {
 		return false
@@ -78,6 +84,9 @@ func (v *validator) end() bool {
 	f := v.frames[len(v.frames)-1]
 	if f.op == OpIf && !sameTypes(f.params, f.results) {
 		return v.fail(CodeInvalidType, "type mismatch: an if without else must leave what it takes")
+	}
+	if f.op == OpLoop {
+		v.loops--
 	}
 	v.frames = v.frames[:len(v.frames)-1]
 	v.floor = 0
