@@ -9,9 +9,13 @@ import (
 
 // assembly is the set of modules that answer each question.
 type assembly struct {
-	admit map[string]*ast.Module
-	texts [][]byte // of every module in use
+	modules map[string]map[string]*ast.Module // package of the entry → name → module
+	texts   [][]byte                          // of every module in use
 }
+
+// ownPrefix keeps the operator's files apart from shipped ones of the same
+// name.
+const ownPrefix = "policy/"
 
 // assemble parses what Config names and decides which modules answer.
 func assemble(cfg Config) (assembly, error) {
@@ -22,36 +26,48 @@ func assemble(cfg Config) (assembly, error) {
 	if err != nil {
 		return assembly{}, err
 	}
-	own, err := parse(cfg.Sources)
-	if err != nil {
-		return assembly{}, err
-	}
 	defaults, err := parse(cfg.Defaults)
 	if err != nil {
 		return assembly{}, err
 	}
-	modules, isOwn := map[string]*ast.Module{}, map[string]bool{}
-	maps.Copy(modules, library)
-	answered := false
+	own, err := parse(cfg.Sources)
+	if err != nil {
+		return assembly{}, err
+	}
+	modules, isOwn, answered := maps.Clone(library), map[string]bool{}, map[string]bool{}
 	for name, m := range own {
-		modules["policy/"+name], isOwn["policy/"+name] = m, true
-		answered = answered || (packageOf(m) == admitEntry.pkg && len(m.Rules) > 0)
+		modules[ownPrefix+name], isOwn[ownPrefix+name] = m, true
+		if e, ok := entryOf(m); ok && len(m.Rules) > 0 {
+			answered[e.pkg] = true
+		}
 	}
-	if cfg.Sources != nil && !answered {
-		return assembly{}, emptyError(cfg.Sources[0].Name)
+	if cfg.Sources != nil && len(answered) == 0 {
+		return assembly{}, nothingAnswered(cfg.Sources, own)
 	}
-	if !answered {
-		maps.Copy(modules, defaults)
+	for name, m := range defaults {
+		if e, ok := entryOf(m); ok && !answered[e.pkg] {
+			modules[name] = m
+		}
 	}
-	set := assembly{admit: closure(admitEntry.pkg, modules)}
-	if len(set.admit) == 0 {
+	return choose(cfg, modules, isOwn)
+}
+
+// choose splits the modules by the questions that they answer.
+func choose(cfg Config, modules map[string]*ast.Module, isOwn map[string]bool) (assembly, error) {
+	set, used := assembly{modules: map[string]map[string]*ast.Module{}}, map[string]bool{}
+	var complaints []Position
+	for _, e := range entries {
+		reached := closure(e.pkg, modules)
+		set.modules[e.pkg] = reached
+		for name := range reached {
+			used[name] = true
+		}
+		complaints = append(complaints, checkKeys(e, reached)...)
+	}
+	if len(set.modules[admitEntry.pkg]) == 0 {
 		return assembly{}, emptyError("")
 	}
-	used := map[string]bool{}
-	for name := range set.admit {
-		used[name] = true
-	}
-	complaints := append(checkPlacement(modules, isOwn, used), checkKeys(admitEntry, set.admit)...)
+	complaints = append(complaints, checkPlacement(modules, isOwn, used)...)
 	if len(complaints) > 0 {
 		return assembly{}, compileError(complaints)
 	}
@@ -62,6 +78,21 @@ func assemble(cfg Config) (assembly, error) {
 	return set, nil
 }
 
+// nothingAnswered says why the operator's files are no policy: they are empty,
+// or speak in packages that krmsafe does not ask.
+func nothingAnswered(sources []Source, own map[string]*ast.Module) error {
+	for _, s := range sources {
+		if m := own[s.Name]; len(m.Rules) > 0 {
+			loc := m.Package.Loc()
+			return compileError([]Position{{
+				File: s.Name, Row: loc.Row, Col: loc.Col, Code: "policy.unreachable",
+				Message: "no file has package krmsafe.admit or krmsafe.output, so no rule would be evaluated; this one has package " + packageOf(m),
+			}})
+		}
+	}
+	return emptyError(sources[0].Name)
+}
+
 // textsByName names texts as assemble names modules.
 func textsByName(cfg Config) map[string][]byte {
 	texts := map[string][]byte{}
@@ -69,7 +100,7 @@ func textsByName(cfg Config) map[string][]byte {
 		texts[s.Name] = s.Text
 	}
 	for _, s := range cfg.Sources {
-		texts["policy/"+s.Name] = s.Text
+		texts[ownPrefix+s.Name] = s.Text
 	}
 	return texts
 }

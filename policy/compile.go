@@ -15,9 +15,24 @@ type entry struct {
 	pkg    string   // package that answers, without "data."
 	keys   []string // rules it may define
 	schema func() map[string]any
+	decode func(any) Decision
 }
 
-var admitEntry = entry{pkg: "krmsafe.admit", keys: admitKeys, schema: FactsSchema}
+var (
+	admitEntry  = entry{pkg: "krmsafe.admit", keys: admitKeys, schema: FactsSchema, decode: decodeAdmit}
+	outputEntry = entry{pkg: "krmsafe.output", keys: outputKeys, schema: ChangesSchema, decode: decodeOutput}
+	entries     = []entry{admitEntry, outputEntry}
+)
+
+// entryOf returns the entry whose package a module is in.
+func entryOf(m *ast.Module) (entry, bool) {
+	for _, e := range entries {
+		if packageOf(m) == e.pkg {
+			return e, true
+		}
+	}
+	return entry{}, false
+}
 
 // Packages with a meaning of their own.
 const (

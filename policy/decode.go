@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -122,14 +123,14 @@ func (d *decoder) limits(answer map[string]any) Limits {
 	known := []string{"memoryPages", "tableElements", "callDepth", "fuel", "timeout", "compileTimeout", "compileBytes", "outputBytes", "stderrBytes"}
 	object := d.object("limits", value, known)
 	out := Limits{
-		MemoryPages:   uint32(d.integer(object, "memoryPages", int64(def.MemoryPages), int64(ceiling.MemoryPages))),
-		TableElements: uint32(d.integer(object, "tableElements", int64(def.TableElements), int64(ceiling.TableElements))),
-		CallDepth:     uint32(d.integer(object, "callDepth", int64(def.CallDepth), int64(ceiling.CallDepth))),
-		Fuel:          uint64(d.integer(object, "fuel", int64(def.Fuel), int64(ceiling.Fuel))),
+		MemoryPages:   whole(d, object, "memoryPages", def.MemoryPages, ceiling.MemoryPages),
+		TableElements: whole(d, object, "tableElements", def.TableElements, ceiling.TableElements),
+		CallDepth:     whole(d, object, "callDepth", def.CallDepth, ceiling.CallDepth),
+		Fuel:          whole(d, object, "fuel", def.Fuel, ceiling.Fuel),
 		Timeout:       d.duration(object, "timeout", def.Timeout, ceiling.Timeout),
-		CompileBytes:  d.integer(object, "compileBytes", def.CompileBytes, ceiling.CompileBytes),
-		OutputBytes:   d.integer(object, "outputBytes", def.OutputBytes, ceiling.OutputBytes),
-		StderrBytes:   d.integer(object, "stderrBytes", def.StderrBytes, ceiling.StderrBytes),
+		CompileBytes:  whole(d, object, "compileBytes", def.CompileBytes, ceiling.CompileBytes),
+		OutputBytes:   whole(d, object, "outputBytes", def.OutputBytes, ceiling.OutputBytes),
+		StderrBytes:   whole(d, object, "stderrBytes", def.StderrBytes, ceiling.StderrBytes),
 	}
 	out.CompileTimeout = d.duration(object, "compileTimeout", min(def.CompileTimeout, out.Timeout), ceiling.CompileTimeout)
 	if out.CompileTimeout > out.Timeout {
@@ -138,8 +139,8 @@ func (d *decoder) limits(answer map[string]any) Limits {
 	return out
 }
 
-// integer reads a whole number from 1 to ceiling.
-func (d *decoder) integer(object map[string]any, key string, def, ceiling int64) int64 {
+// whole reads a whole number from 1 to ceiling.
+func whole[T uint32 | uint64 | int64](d *decoder, object map[string]any, key string, def, ceiling T) T {
 	value, present := object[key]
 	if !present {
 		return def
@@ -149,12 +150,12 @@ func (d *decoder) integer(object map[string]any, key string, def, ceiling int64)
 		d.problem(ReasonShape, "limits.%s is %s, want a number", key, kindOf(value))
 		return 0
 	}
-	n, err := number.Int64()
-	if err != nil || n < 1 || n > ceiling {
+	n, err := strconv.ParseUint(number.String(), 10, 63)
+	if err != nil || n < 1 || n > uint64(ceiling) { //nolint:gosec // G115: ceilings are positive
 		d.problem(ReasonRange, "limits.%s is %s, want a whole number from 1 to %d", key, number, ceiling)
 		return 0
 	}
-	return n
+	return T(n)
 }
 
 func (d *decoder) duration(object map[string]any, key string, def, ceiling time.Duration) time.Duration {

@@ -40,12 +40,14 @@ type Request struct {
 // Flags are the operator's requests to lower safety. A policy may honour them
 // or not.
 type Flags struct {
-	AllowUnsigned bool `json:"allowUnsigned" doc:"Whether --allow-unsigned was given."`
+	AllowUnsigned bool   `json:"allowUnsigned" doc:"Whether --allow-unsigned was given."`
+	RequireJail   string `json:"requireJail" doc:"What --require-jail asks for; full unless the operator asked for less." enum:"full,partial,none"`
 }
 
 // Verified is what signature verification established.
 type Verified struct {
 	Signed       bool          `json:"signed" doc:"Whether the manifest is signed by an authority that the trust policy requires."`
+	Rule         string        `json:"rule" doc:"Name of the trust policy's rule that was met, or empty."`
 	Signatures   []Signature   `json:"signatures" doc:"Every signature that verified, sorted."`
 	Attestations []Attestation `json:"attestations" doc:"Every attestation that verified, sorted."`
 }
@@ -54,11 +56,20 @@ type Verified struct {
 type Signature struct {
 	Authority   string            `json:"authority" doc:"Name of the authority in the trust policy."`
 	Type        string            `json:"type" doc:"What the authority trusts." enum:"key,certificate"`
+	Format      string            `json:"format" doc:"How the signature was attached." enum:"bundle,legacy,blob"`
 	KeyID       string            `json:"keyID" doc:"Hash of the public key; empty for a certificate."`
 	Issuer      string            `json:"issuer" doc:"OIDC issuer in the certificate; empty for a key."`
 	Subject     string            `json:"subject" doc:"Subject alternative name in the certificate; empty for a key."`
 	Annotations map[string]string `json:"annotations" doc:"Annotations inside the signed payload."`
 	Extensions  map[string]string `json:"extensions" doc:"Fulcio's certificate extensions by name, such as sourceRepositoryURI."`
+	Timestamps  []Timestamp       `json:"timestamps" doc:"Verified times of signing, sorted."`
+}
+
+// Timestamp is a verified time at which a signature existed.
+type Timestamp struct {
+	Type string `json:"type" doc:"What vouches for the time: a transparency log or a timestamping authority." enum:"tlog,tsa"`
+	URI  string `json:"uri" doc:"The log or authority, as the trusted root names it."`
+	Time string `json:"time" doc:"The time in RFC 3339, UTC."`
 }
 
 // Attestation is one verified in-toto statement about the module.

@@ -17,6 +17,7 @@ func (f Facts) Normalize() Facts {
 	f.Verified = f.Verified.normalize()
 	f.Unverified.Annotations = presentMap(f.Unverified.Annotations)
 	f.Module = f.Module.normalize()
+	f.Request = f.Request.normalize()
 	if f.Runtime.Jail == "" {
 		f.Runtime.Jail = "none"
 	}
@@ -27,11 +28,19 @@ func (f Facts) Normalize() Facts {
 	return f
 }
 
+func (r Request) normalize() Request {
+	if r.Flags.RequireJail == "" {
+		r.Flags.RequireJail = "full"
+	}
+	return r
+}
+
 func (v Verified) normalize() Verified {
 	signatures := make([]Signature, len(v.Signatures))
 	for i, s := range v.Signatures {
 		s.Annotations = presentMap(s.Annotations)
 		s.Extensions = presentMap(s.Extensions)
+		s.Timestamps = sorted(s.Timestamps, func(t Timestamp) string { return join(t.Time, t.Type, t.URI) })
 		signatures[i] = s
 	}
 	v.Signatures = sorted(signatures, func(s Signature) string {

@@ -1,9 +1,11 @@
 // Package policy judges a run by the organisation's Rego: what is known
-// before it starts becomes a decision with limits. It knows facts, Rego and
-// the one closed shape of a decision; it does not know where facts come from,
-// nor how a limit is enforced.
+// before it starts becomes a decision with limits, and what the function
+// changed becomes a second one. It knows facts, changes, Rego and the one
+// closed shape of a decision; it does not know where facts come from, nor how
+// a limit is enforced.
 //
-// A policy is Rego v1. Package krmsafe.admit answers whether a module may run:
+// A policy is Rego v1. Package krmsafe.admit answers whether a module may run,
+// package krmsafe.output whether what it changed may leave:
 //
 //	package krmsafe.admit
 //
@@ -11,9 +13,11 @@
 //	import data.krmsafe.lib.signature
 //
 //	reasons contains r if some r in signature.required
+//
 //	reasons contains r if some r in module.baseline
 //
 //	default allow := false
+//
 //	allow if count(reasons) == 0
 //
 // # Why it fails closed
@@ -23,36 +27,40 @@
 // data document can stand in for a rule. So krmsafe compiles against a schema
 // of the input, always fills every field, treats errors of builtins as
 // refusals, keeps data under data.params, refuses a policy whose rules nobody
-// would evaluate, and reads the answer strictly: allow must be true, reasons
-// must be empty, and nothing unknown may stand beside them.
+// would evaluate or that allows what nobody can want, and reads the answer
+// strictly: allow must be true, reasons must be empty, and nothing unknown may
+// stand beside them.
+//
+// # Why an Evaluator
+//
+// A few lines of Rego can ask a builtin function for more memory than the
+// machine has, and Go cannot recover from that. A policy from outside is
+// therefore compiled and evaluated where it can do no harm: Config.Evaluator
+// carries it to a confined child, whose side is Server. Without an Evaluator
+// policies are evaluated in this process; that is right for policies that
+// come with the program, and bounds their time but not their memory.
 package policy
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
 	"time"
 )
 
 // DefaultTimeout bounds one evaluation where Config says nothing.
-const DefaultTimeout = 2 * time.Second
+const DefaultTimeout = 5 * time.Second
 
 // Config says what a policy is made of. Who calls chooses all of it: this
-// package reads no file by itself and ships no Rego.
+// package ships no Rego.
 type Config struct {
 	// Library is the Rego under data.krmsafe.lib that policies import. Only
 	// these sources may define that package.
 	Library []Source
-	// Defaults answer the questions that Sources leave open, file by file of
-	// the same package: where Sources have no krmsafe.admit, that of Defaults
-	// is used.
+	// Defaults answer the questions that Sources leave open: where Sources have
+	// no package krmsafe.admit, that of Defaults is used, and the same for
+	// krmsafe.output.
 	Defaults []Source
 	// Sources is the operator's policy. Nil means that there is none and
 	// Defaults decide; empty but not nil is refused.
@@ -61,42 +69,41 @@ type Config struct {
 	Params []byte
 	// Timeout bounds one evaluation; DefaultTimeout where it is zero.
 	Timeout time.Duration
+	// Permissive names the canaries that the policy may allow, such as
+	// CanaryUnsigned. Any other that it allows makes Load fail.
+	Permissive []string
+	// Evaluator is where the policy is evaluated; this process where it is nil.
+	Evaluator Evaluator
 }
 
-// Policy is a compiled policy. It is safe for concurrent use.
+// Policy is a compiled policy. It is safe for concurrent use if its Evaluator
+// is.
 type Policy struct {
-	admit   *question
-	digest  string
-	timeout time.Duration
+	engine engine
+	digest string
 }
 
-// Load compiles a policy. It fails with *CompileError where Rego or krmsafe's
-// own checks complain, and with *LoadError where there is nothing to compile.
+// engine answers an entry's question over an input document. An *evalError
+// means that the policy gave no answer, any other that nothing was judged.
+type engine interface {
+	ask(ctx context.Context, e entry, input []byte) (any, error)
+}
+
+// Load compiles a policy and tries it on the canaries. It fails with
+// *CompileError where Rego or krmsafe's own checks complain, with *LoadError
+// where there is nothing to compile or the policy allows what it must not.
 func Load(ctx context.Context, cfg Config) (*Policy, error) {
-	params, err := decodeParams(cfg.Params)
+	if err := checkPermissive(cfg.Permissive); err != nil {
+		return nil, err
+	}
+	if cfg.Evaluator != nil {
+		return loadRemote(ctx, cfg)
+	}
+	l, err := loadLocal(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	set, err := assemble(cfg)
-	if err != nil {
-		return nil, err
-	}
-	compiler, err := compile(admitEntry, set.admit)
-	if err != nil {
-		return nil, err
-	}
-	if complaints := checkParams(compiler, params); len(complaints) > 0 {
-		return nil, compileError(complaints)
-	}
-	admit, err := prepare(ctx, admitEntry, compiler, params)
-	if err != nil {
-		return nil, err
-	}
-	timeout := cfg.Timeout
-	if timeout <= 0 {
-		timeout = DefaultTimeout
-	}
-	return &Policy{admit: admit, digest: digest(set.texts, params), timeout: timeout}, nil
+	return &Policy{engine: l, digest: l.digest}, nil
 }
 
 // Digest identifies everything that takes part in a decision: the text of
@@ -105,65 +112,32 @@ func Load(ctx context.Context, cfg Config) (*Policy, error) {
 func (p *Policy) Digest() string { return p.digest }
 
 // Admit judges a run before it starts. A refusal is a Decision, also where the
-// policy itself is at fault; an error means that nothing was judged, because
-// ctx ended.
+// policy itself is at fault; an error means that nothing was judged.
 func (p *Policy) Admit(ctx context.Context, facts Facts) (Decision, error) {
-	input, err := json.Marshal(facts.Normalize())
+	return p.decide(ctx, admitEntry, facts.Normalize())
+}
+
+// Check judges what a function changed. Only Allow, Reasons, Warnings and
+// Policy of the decision have a meaning. A refusal is a Decision, an error
+// means that nothing was judged.
+func (p *Policy) Check(ctx context.Context, changes Changes) (Decision, error) {
+	return p.decide(ctx, outputEntry, changes.Normalize())
+}
+
+func (p *Policy) decide(ctx context.Context, e entry, document any) (Decision, error) {
+	input, err := json.Marshal(document)
 	if err != nil {
-		return Decision{}, fmt.Errorf("writing the policy's input: %w", err)
+		return Decision{}, fmt.Errorf("writing the input of %s: %w", e.pkg, err)
 	}
-	value, err := p.admit.ask(ctx, input, p.timeout)
+	value, err := p.engine.ask(ctx, e, input)
 	var failed *evalError
 	switch {
 	case errors.As(err, &failed):
-		d := refusal(failed.reason.ID, failed.reason.Message, failed.reason.Remedy)
-		d.Policy = p.digest
-		return d, nil
+		return refusal(failed.reason, p.digest), nil
 	case err != nil:
 		return Decision{}, err
 	}
-	d := decodeAdmit(value)
+	d := e.decode(value)
 	d.Policy = p.digest
 	return d, nil
-}
-
-func decodeParams(text []byte) (map[string]any, error) {
-	params := map[string]any{}
-	if len(text) == 0 {
-		return params, nil
-	}
-	bad := func(why string) error {
-		return &LoadError{Code: "policy.params", Message: "policy data " + why, Hint: "give one JSON object; policies read it as data.params"}
-	}
-	if len(text) > maxPolicyBytes {
-		return nil, bad(fmt.Sprintf("exceeds the limit of %d bytes", maxPolicyBytes))
-	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	if err := decoder.Decode(&params); err != nil || params == nil {
-		return nil, bad("is not a JSON object")
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, bad("has more after its first value")
-	}
-	return params, nil
-}
-
-func digest(texts [][]byte, params map[string]any) string {
-	sums := make([]string, 0, len(texts))
-	for _, text := range texts {
-		sum := sha256.Sum256(text)
-		sums = append(sums, hex.EncodeToString(sum[:]))
-	}
-	slices.Sort(sums)
-	whole, err := json.Marshal(struct {
-		Format  string
-		Modules []string
-		Params  map[string]any
-	}{"krmsafe.dev/policy/v1", sums, maps.Clone(params)})
-	if err != nil { // params came from JSON
-		return ""
-	}
-	sum := sha256.Sum256(whole)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }

@@ -11,31 +11,31 @@ import (
 )
 
 // shipped is the configuration with krmsafe's own library and baseline.
-func shipped(t testing.TB) policy.Config {
-	t.Helper()
+func shipped(tb testing.TB) policy.Config {
+	tb.Helper()
 	library, err := policy.SourcesFS(policies.FS, "lib")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	baseline, err := policy.SourcesFS(policies.FS, "baseline")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return policy.Config{Library: library, Defaults: baseline}
 }
 
-func load(t testing.TB, cfg policy.Config) *policy.Policy {
-	t.Helper()
+func load(tb testing.TB, cfg policy.Config) *policy.Policy {
+	tb.Helper()
 	p, err := policy.Load(context.Background(), cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
-func withRego(t testing.TB, files ...string) policy.Config {
-	t.Helper()
-	cfg := shipped(t)
+func withRego(tb testing.TB, files ...string) policy.Config {
+	tb.Helper()
+	cfg := shipped(tb)
 	cfg.Sources = []policy.Source{}
 	for i, text := range files {
 		cfg.Sources = append(cfg.Sources, policy.Source{Name: string(rune('a'+i)) + ".rego", Text: []byte(text)})
@@ -43,11 +43,11 @@ func withRego(t testing.TB, files ...string) policy.Config {
 	return cfg
 }
 
-func admit(t testing.TB, cfg policy.Config, facts policy.Facts) policy.Decision {
-	t.Helper()
-	d, err := load(t, cfg).Admit(context.Background(), facts)
+func admit(tb testing.TB, cfg policy.Config, facts policy.Facts) policy.Decision {
+	tb.Helper()
+	d, err := load(tb, cfg).Admit(context.Background(), facts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return d
 }
@@ -109,9 +109,9 @@ func TestCompileErrors(t *testing.T) {
 		{"rego v0", head + "allow { true }\n", "`if` keyword is required"},
 		{"unused import", head + "import data.krmsafe.lib.module\nallow := false\n", "unused"},
 		{"unknown rule", head + "allow := false\nreason contains {}\n", "a.rego:4:1: rule reason means nothing in package krmsafe.admit"},
-		{"package inside", "package krmsafe.admit.more\n\nallow := true\n", "no Rego rule"},
-		{"unreachable", "package main\n\ndeny contains \"x\"\n", "no Rego rule"},
-		{"reserved package", "package krmsafe.lib.module\n\nbaseline contains \"x\"\n", "no Rego rule"},
+		{"package inside", "package krmsafe.admit.more\n\nallow := true\n", "no file has package krmsafe.admit or krmsafe.output"},
+		{"unreachable", "package main\n\ndeny contains \"x\"\n", "no file has package krmsafe.admit or krmsafe.output"},
+		{"reserved package", "package krmsafe.lib.module\n\nbaseline contains \"x\"\n", "no file has package krmsafe.admit or krmsafe.output"},
 		{"metadata schema", head + "# METADATA\n# schemas:\n#   - input: {type: object}\nallow := false\n", "metadata may not set schemas"},
 		{"missing data", head + "allow if input.request.registry in data.params.registries\n", "data.params.registries is read and no --data gives it"},
 		{"http", head + "allow if http.send({\"method\": \"get\", \"url\": \"http://localhost\"}).status_code == 200\n", "undefined function http.send"},

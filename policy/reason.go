@@ -16,6 +16,7 @@ type Reason struct {
 // Reasons that krmsafe gives itself when a policy does not answer as it must.
 // Each refuses. See TestReasonCodes.
 const (
+	ReasonMemory        = "policy.memory"        // evaluation took too much memory
 	ReasonUndefined     = "policy.undefined"     // the policy says nothing of allow
 	ReasonConflict      = "policy.conflict"      // two rules give different values
 	ReasonBuiltin       = "policy.builtin_error" // a builtin function failed

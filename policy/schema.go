@@ -11,6 +11,9 @@ import (
 // rule that is quietly undefined.
 func FactsSchema() map[string]any { return schemaOf(reflect.TypeFor[Facts](), "") }
 
+// ChangesSchema returns the JSON schema of Changes.
+func ChangesSchema() map[string]any { return schemaOf(reflect.TypeFor[Changes](), "") }
+
 var rawMessage = reflect.TypeFor[json.RawMessage]()
 
 // schemaOf derives a schema from a type of this package: every field is

@@ -1,0 +1,302 @@
+# METADATA
+# title: Changes
+# description: Rules over what a function changed. Together they are what krmsafe demands of an output by default.
+package krmsafe.lib.changes
+
+import data.krmsafe.lib.reason
+
+# METADATA
+# title: The rules of the baseline
+# description: Every rule below.
+baseline := unknown_role | removed | identity | protected | function | reserved | forbidden_kind | paths | validator | generator
+
+# METADATA
+# title: The function's role is known
+# custom:
+#   id: output.role
+#   remedy: run the function as a transformer, a generator or a validator
+unknown_role contains r if {
+	not input.function.role in {"transformer", "generator", "validator"}
+	r := reason.new(rego.metadata.rule(), sprintf("the function's role %q is unknown", [input.function.role]))
+}
+
+# METADATA
+# title: Nothing is removed
+# description: An object may go only where changes.remove of the admission policy lists its kind.
+# custom:
+#   id: output.removed
+#   remedy: list the kind in changes.remove of the admission policy
+removed contains r if {
+	some c in input.changes
+	c.op == "remove"
+	c.pointer == ""
+	not granted(input.granted.remove, c.resource)
+	r := reason.new(rego.metadata.rule(), sprintf("%s is removed", [name(c.resource)]))
+}
+
+# METADATA
+# title: Identities stay
+# description: The kind, name and namespace of an object stay as they are, unless the allowance namespace is granted.
+# custom:
+#   id: output.identity
+#   remedy: keep kind, name and namespace, or grant the allowance namespace to a function that sets namespaces
+identity contains r if {
+	some c in input.changes
+	c.pointer in {"/kind", "/metadata/name", "/metadata/namespace"}
+	not _namespace_granted(c)
+	r := reason.new(rego.metadata.rule(), sprintf("%s: %s changes from %s to %s", [name(c.resource), c.pointer, json.marshal(c.before), json.marshal(c.after)]))
+}
+
+_namespace_granted(c) if {
+	c.pointer == "/metadata/namespace"
+	"namespace" in input.granted.only
+}
+
+# METADATA
+# title: Protected kinds stay
+# description: >-
+#   RBAC, admission webhooks, API services, CRDs and Secrets are neither added nor changed, unless
+#   changes.protected of the admission policy lists the kind.
+# custom:
+#   id: output.protected
+#   remedy: list the kind in changes.protected of the admission policy
+protected contains r if {
+	some c in input.changes
+	is_protected(c.resource)
+	not _whole_removal(c)
+	not granted(input.granted.protected, c.resource)
+	r := reason.new(rego.metadata.rule(), sprintf("%s of a protected kind is %s", [name(c.resource), _done(c)]))
+}
+
+# METADATA
+# title: Kinds that give power over a cluster or hold what is secret
+is_protected(resource) if {
+	resource.group in {"rbac.authorization.k8s.io", "admissionregistration.k8s.io", "apiregistration.k8s.io"}
+}
+
+is_protected(resource) if {
+	resource.group == "apiextensions.k8s.io"
+	resource.kind == "CustomResourceDefinition"
+}
+
+is_protected(resource) if {
+	resource.group == ""
+	resource.kind == "Secret"
+}
+
+# METADATA
+# title: No function is planted
+# description: An annotation by which kustomize, kpt or krmsafe would run a function is neither added, changed nor removed.
+# custom:
+#   id: output.function
+#   remedy: declare functions in the package, not in the output of another function
+function contains r if {
+	some [c, key] in _reserved_keys
+	key in _function_keys
+	r := reason.new(rego.metadata.rule(), sprintf("%s: annotation %s is %s", [name(c.resource), key, _done(c)]))
+}
+
+_function_keys := {"config.kubernetes.io/function", "config.k8s.io/function", "krmsafe.dev/function"}
+
+# METADATA
+# title: Reserved annotations stay
+# description: Annotations that steer tools stay as they are. A new object may say where it is to be written.
+# custom:
+#   id: output.reserved_annotation
+#   remedy: leave annotations of config.kubernetes.io, internal.config.kubernetes.io, config.k8s.io, kustomize.config.k8s.io and krmsafe.dev as they are
+reserved contains r if {
+	some [c, key] in _reserved_keys
+	not key in _function_keys
+	not _places_new(c, key)
+	r := reason.new(rego.metadata.rule(), sprintf("%s: reserved annotation %s is %s", [name(c.resource), key, _done(c)]))
+}
+
+_places_new(c, key) if {
+	c.pointer == ""
+	key in path_keys | index_keys
+}
+
+path_keys := {"internal.config.kubernetes.io/path", "config.kubernetes.io/path"}
+
+index_keys := {"internal.config.kubernetes.io/index", "config.kubernetes.io/index"}
+
+_reserved_prefixes := [
+	"config.kubernetes.io/", "internal.config.kubernetes.io/", "config.k8s.io/", "kustomize.config.k8s.io/",
+	"internal.kpt.dev/", "krmsafe.dev/",
+]
+
+# Pairs of a change and a reserved annotation that it touches: by its own path,
+# or inside a value that comes or goes as a whole.
+_reserved_keys contains [c, key] if {
+	some c in input.changes
+	c.path[0] == "metadata"
+	c.path[1] == "annotations"
+	key := c.path[2]
+	strings.any_prefix_match(key, _reserved_prefixes)
+}
+
+_reserved_keys contains [c, key] if {
+	some c in input.changes
+	c.pointer == "/metadata/annotations"
+	some side in [c.before, c.after]
+	is_object(side)
+	some key, _ in side
+	strings.any_prefix_match(key, _reserved_prefixes)
+}
+
+_reserved_keys contains [c, key] if {
+	some c in input.changes
+	c.pointer == "/metadata"
+	some side in [c.before, c.after]
+	some key in _annotation_keys(side)
+	strings.any_prefix_match(key, _reserved_prefixes)
+}
+
+_reserved_keys contains [c, key] if {
+	some c in input.changes
+	c.pointer == ""
+	c.op != "remove"
+	some key in _annotation_keys(object.get(c.after, "metadata", {}))
+	strings.any_prefix_match(key, _reserved_prefixes)
+}
+
+_annotation_keys(metadata) := {key | some key, _ in object.get(metadata, "annotations", {})}
+
+# METADATA
+# title: No object steers tools
+# description: Kustomizations, Kptfiles and lists are neither added nor changed; they would choose code, or hide objects.
+# custom:
+#   id: output.kind
+#   remedy: return each object on its own, and no Kustomization, Component, Kptfile or List
+forbidden_kind contains r if {
+	some c in input.changes
+	_steers(c)
+	not _whole_removal(c)
+	r := reason.new(rego.metadata.rule(), sprintf("%s is %s", [name(c.resource), _done(c)]))
+}
+
+_steers(c) if c.resource.group in {"kustomize.config.k8s.io", "config.kubernetes.io", "config.k8s.io"}
+
+_steers(c) if c.resource.kind in {"Kustomization", "Component", "Kptfile", "ResourceList", "List"}
+
+# kustomize takes any kind that ends in List for one, if it has items.
+_steers(c) if {
+	endswith(c.resource.kind, "List")
+	c.pointer == ""
+	"items" in object.keys(c.after)
+}
+
+_steers(c) if {
+	endswith(c.resource.kind, "List")
+	c.path[0] == "items"
+}
+
+# METADATA
+# title: New objects stay in the package
+# description: >-
+#   The path of a new object is relative, of plain names, and ends in .yaml or .yml. It is no dot-file, lies in no
+#   dot-folder such as .github/workflows, and is no kustomization or Kptfile. Both path annotations agree.
+# custom:
+#   id: output.path
+#   remedy: write new objects to plain .yaml files inside the package
+paths contains r if {
+	some c in input.changes
+	c.pointer == ""
+	c.op != "remove"
+	annotations := object.get(object.get(c.after, "metadata", {}), "annotations", {})
+	some key in path_keys
+	path := annotations[key]
+	not _plain(path)
+	r := reason.new(rego.metadata.rule(), sprintf("%s is written to %s", [name(c.resource), json.marshal(path)]))
+}
+
+paths contains r if {
+	some c in input.changes
+	c.pointer == ""
+	c.op != "remove"
+	annotations := object.get(object.get(c.after, "metadata", {}), "annotations", {})
+	some keys in [path_keys, index_keys]
+	count({annotations[key] | some key in keys}) > 1
+	r := reason.new(rego.metadata.rule(), sprintf("%s says two different places by its annotations", [name(c.resource)]))
+}
+
+paths contains r if {
+	some c in input.changes
+	c.pointer == ""
+	c.op != "remove"
+	annotations := object.get(object.get(c.after, "metadata", {}), "annotations", {})
+	some key in index_keys
+	index := annotations[key]
+	not _small_index(index)
+	r := reason.new(rego.metadata.rule(), sprintf("%s has the index %s in its file", [name(c.resource), json.marshal(index)]))
+}
+
+_plain(path) if {
+	is_string(path)
+	count(path) <= 1024
+	regex.match(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*\.ya?ml$`, path)
+	segments := split(lower(path), "/")
+	not segments[count(segments) - 1] in {"kustomization.yaml", "kustomization.yml", "kptfile.yaml", "kptfile.yml"}
+}
+
+_small_index(index) if {
+	is_string(index)
+	regex.match(`^(0|[1-9][0-9]{0,5}|1000000)$`, index)
+}
+
+# METADATA
+# title: Validators change nothing
+# custom:
+#   id: output.validator
+#   remedy: run the function as a transformer, if it is meant to change something
+validator contains r if {
+	input.function.role == "validator"
+	n := count(input.changes)
+	n > 0
+	r := reason.new(rego.metadata.rule(), sprintf("a validator made %d changes, the first to %s", [n, name(input.changes[0].resource)]))
+}
+
+# METADATA
+# title: Generators only add
+# custom:
+#   id: output.generator
+#   remedy: run the function as a transformer, if it is meant to change what is there
+generator contains r if {
+	input.function.role == "generator"
+	some c in input.changes
+	not _whole_addition(c)
+	r := reason.new(rego.metadata.rule(), sprintf("a generator changes %s at %q", [name(c.resource), c.pointer]))
+}
+
+_whole_addition(c) if {
+	c.op == "add"
+	c.pointer == ""
+}
+
+_whole_removal(c) if {
+	c.op == "remove"
+	c.pointer == ""
+}
+
+# METADATA
+# title: Whether a list of kinds holds a resource's kind
+granted(kinds, resource) if {"group": resource.group, "kind": resource.kind} in kinds
+
+# METADATA
+# title: A resource for a person to read
+name(resource) := sprintf("%s %s", [_kind(resource), resource.name]) if resource.namespace == ""
+
+name(resource) := sprintf("%s %s/%s", [_kind(resource), resource.namespace, resource.name]) if resource.namespace != ""
+
+_kind(resource) := resource.kind if resource.group == ""
+
+_kind(resource) := sprintf("%s.%s", [resource.kind, resource.group]) if resource.group != ""
+
+_done(c) := {"add": "added", "remove": "removed", "replace": "changed"}[c.op] if _exact(c)
+
+_done(c) := sprintf("changed at %s", [c.pointer]) if not _exact(c)
+
+# A change to a whole object or to one annotation is named by its operation.
+_exact(c) if c.pointer == ""
+
+_exact(c) if startswith(c.pointer, "/metadata/annotations/")
