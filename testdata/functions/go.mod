@@ -3,6 +3,7 @@ module github.com/krmsafe/krmsafe/testdata/functions
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad
 	sigs.k8s.io/kustomize/kyaml v0.21.2
 )

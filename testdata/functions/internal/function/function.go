@@ -11,9 +11,13 @@ package function
 
 import (
 	"bytes"
+	goerrors "errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
+	validation "k8s.io/kube-openapi/pkg/validation/errors"
 	"sigs.k8s.io/kustomize/kyaml/errors"
 	"sigs.k8s.io/kustomize/kyaml/fn/framework"
 	"sigs.k8s.io/kustomize/kyaml/kio"
@@ -25,7 +29,7 @@ import (
 // writes the list that carries them.
 //
 // Annotations that the caller put on items, such as a path or an index, come back
-// unchanged, and Run adds none of its own.
+// unchanged, and Run adds none of its own. kyaml drops an annotations field that is empty.
 func Run(p framework.ResourceListProcessor, stdin io.Reader, stdout, stderr io.Writer) int {
 	var list bytes.Buffer
 	err := framework.Execute(p, &kio.ByteReadWriter{
@@ -62,14 +66,41 @@ func ForConfig(apiVersion, kind string, build func() kio.Filter) framework.Resou
 		}
 		filter := build()
 		if err := framework.LoadFunctionConfig(config, filter); err != nil {
-			return errors.WrapPrefixf(err, "functionConfig %q", config.GetName())
+			return errors.Errorf("functionConfig %q: %s", config.GetName(), strings.Join(causes(err), "; "))
 		}
 		if err := rl.Filter(filter); err != nil {
 			return err
 		}
-		if rl.Results.ExitCode() != 0 {
-			return rl.Results
-		}
-		return nil
+		return failure(rl.Results)
 	})
+}
+
+// causes returns the messages of a validation error one by one and sorted, since the
+// validator walks maps, without the words that assume the body of a web request.
+func causes(err error) []string {
+	var list *validation.CompositeError
+	if !goerrors.As(err, &list) {
+		return []string{strings.TrimPrefix(strings.Replace(err.Error(), " in body", "", 1), ".")}
+	}
+	var messages []string
+	for _, e := range list.Errors {
+		messages = append(messages, causes(e)...)
+	}
+	slices.Sort(messages)
+	return messages
+}
+
+// failure is the error that results with severity error amount to, one line for each,
+// or nil where there are none.
+func failure(results framework.Results) error {
+	var lines []string
+	for _, r := range results {
+		if r.Severity == framework.Error {
+			lines = append(lines, r.String())
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return errors.Errorf("%s", strings.Join(lines, "\n"))
 }

@@ -55,6 +55,9 @@ func walk(node *yaml.Node, path string, depth int, found *[]container) error {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			key, value := node.Content[i], node.Content[i+1]
+			if key.Kind != yaml.ScalarNode {
+				return errors.Errorf("%s has a key that is not plain text and cannot be judged", path)
+			}
 			at := join(path, key.Value)
 			if containerLists[key.Value] && value.Kind == yaml.SequenceNode {
 				*found = append(*found, list(value, at)...)

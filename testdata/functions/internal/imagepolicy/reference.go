@@ -43,8 +43,9 @@ var (
 const maxRepository = 255
 
 // ParseImage reads an image reference the way a container runtime does. The first
-// component is a registry only where it holds a dot or a colon, or is localhost, or
-// cannot be a repository for its capital letters; else the registry is docker.io.
+// component is a registry only where it holds a dot or a colon, or is localhost; else
+// the registry is docker.io. A registry that some runtimes know only by its capital
+// letters (Registry/web) is refused: written in lower case it is another image.
 func ParseImage(s string) (Image, error) {
 	if s == "" {
 		return Image{}, errors.New("is empty")
@@ -81,7 +82,7 @@ const dockerHub = "docker.io"
 
 // isHost tells whether the first component of a reference names a registry.
 func isHost(s string) bool {
-	return strings.ContainsAny(s, ".:") || s == "localhost" || strings.ToLower(s) != s
+	return strings.ContainsAny(s, ".:") || s == "localhost"
 }
 
 // normalise brings the registry and repository into the form in which they are

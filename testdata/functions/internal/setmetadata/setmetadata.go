@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"k8s.io/kube-openapi/pkg/validation/spec"
 	"sigs.k8s.io/kustomize/kyaml/errors"
@@ -89,15 +90,15 @@ func (s *SetMetadata) apply(item *yaml.RNode) (int, error) {
 	}
 	templates := 0
 	for _, t := range templatesOf(item) {
-		node, err := item.Pipe(yaml.Lookup(t.path...))
+		node, err := find(item, t.path...)
 		if err != nil {
 			return 0, err
 		}
-		if yaml.IsMissingOrNull(node) {
+		if node == nil {
 			continue
 		}
 		if err := s.set(node); err != nil {
-			return 0, err
+			return 0, errors.WrapPrefixf(err, "%s", strings.Join(t.path, "."))
 		}
 		if t.pod {
 			templates++
@@ -106,42 +107,93 @@ func (s *SetMetadata) apply(item *yaml.RNode) (int, error) {
 	return templates, nil
 }
 
-// set writes the labels and annotations of one object, in the order of their keys.
-// An entry that already has its value is left alone, with its quotes and comments.
+// set writes the labels and annotations of one object.
 func (s *SetMetadata) set(object *yaml.RNode) error {
-	for _, field := range []struct {
-		name   string
-		values map[string]string
-		setter func(key, value string) yaml.Filter
-	}{
-		{yaml.LabelsField, s.Spec.Labels, func(k, v string) yaml.Filter { return yaml.SetLabel(k, v) }},
-		{yaml.AnnotationsField, s.Spec.Annotations, func(k, v string) yaml.Filter { return yaml.SetAnnotation(k, v) }},
-	} {
-		for _, key := range slices.Sorted(maps.Keys(field.values)) {
-			value := field.values[key]
-			had, err := scalar(object, yaml.MetadataField, field.name, key)
-			if err != nil {
+	if err := setAll(object, yaml.LabelsField, s.Spec.Labels); err != nil {
+		return err
+	}
+	return setAll(object, yaml.AnnotationsField, s.Spec.Annotations)
+}
+
+// setAll writes values to one map of an object's metadata, new entries last and in the
+// order of their keys. A value that is already there changes in place, so that it keeps
+// its quotes and comments; kyaml's own setters would drop them, and would lose the
+// values where the map is null.
+func setAll(object *yaml.RNode, name string, values map[string]string) error {
+	if len(values) == 0 {
+		return nil
+	}
+	metadata, err := mapping(object, yaml.MetadataField)
+	if err != nil {
+		return err
+	}
+	entries, err := mapping(metadata, name)
+	if err != nil {
+		return errors.WrapPrefixf(err, "metadata")
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		node := yaml.NewStringRNode(values[key])
+		node.YNode().Style = yaml.SingleQuotedStyle
+		if field := entries.Field(key); field == nil {
+			if err := entries.PipeE(yaml.FieldSetter{Name: key, Value: node}); err != nil {
 				return err
 			}
-			if had != nil && *had == value {
-				continue
-			}
-			if err := object.PipeE(field.setter(key, value)); err != nil {
-				return err
+		} else if old := field.Value.YNode(); old.Kind != yaml.ScalarNode {
+			return errors.Errorf("metadata.%s[%q] is not a string", name, key)
+		} else if old.Value != values[key] || old.ShortTag() != yaml.NodeTagString {
+			old.Value, old.Tag = values[key], yaml.NodeTagString
+			if old.Style &^= yaml.TaggedStyle; old.Style != yaml.DoubleQuotedStyle {
+				old.Style = yaml.SingleQuotedStyle
 			}
 		}
 	}
 	return nil
 }
 
+// mapping returns the mapping under a field of object, and makes one where there is
+// none or null. An alias is refused: what is written through it would appear in other
+// places too.
+func mapping(object *yaml.RNode, name string) (*yaml.RNode, error) {
+	if object.YNode().Kind != yaml.MappingNode {
+		return nil, errors.Errorf("it is not a mapping")
+	}
+	field := object.Field(name)
+	if field == nil {
+		return object.Pipe(yaml.FieldSetter{Name: name, Value: yaml.NewMapRNode(nil)})
+	}
+	node := field.Value.YNode()
+	if node.Kind == yaml.ScalarNode && node.ShortTag() == yaml.NodeTagNull {
+		node.Kind, node.Tag, node.Value = yaml.MappingNode, yaml.NodeTagMap, ""
+	}
+	if node.Kind != yaml.MappingNode {
+		return nil, errors.Errorf("%s is not a mapping", name)
+	}
+	return field.Value, nil
+}
+
+// find returns the node at path, or nil where there is none or null. It does not
+// follow aliases, for the reason that mapping gives.
+func find(object *yaml.RNode, path ...string) (*yaml.RNode, error) {
+	for i, name := range path {
+		if object.YNode().Kind != yaml.MappingNode {
+			return nil, errors.Errorf("%s is not a mapping", strings.Join(path[:i], "."))
+		}
+		field := object.Field(name)
+		if field == nil || field.Value.IsTaggedNull() {
+			return nil, nil
+		}
+		object = field.Value
+	}
+	return object, nil
+}
+
 // scalar returns the text at path, or nil where there is none.
 func scalar(object *yaml.RNode, path ...string) (*string, error) {
-	node, err := object.Pipe(yaml.Lookup(path...))
-	if err != nil || yaml.IsMissingOrNull(node) {
+	node, err := find(object, path...)
+	if node == nil {
 		return nil, err
 	}
-	value := yaml.GetValue(node)
-	return &value, nil
+	return &node.YNode().Value, nil
 }
 
 func count(n int, noun string) string {

@@ -90,11 +90,11 @@ func selectedLabels(item *yaml.RNode) (map[string]bool, error) {
 		path = []string{"spec", "selector"}
 	}
 	keys := map[string]bool{}
-	equal, err := item.Pipe(yaml.Lookup(path...))
+	equal, err := find(item, path...)
 	if err != nil {
 		return nil, err
 	}
-	if !yaml.IsMissingOrNull(equal) {
+	if equal != nil {
 		names, err := equal.Fields()
 		if err != nil {
 			return nil, err
@@ -103,8 +103,8 @@ func selectedLabels(item *yaml.RNode) (map[string]bool, error) {
 			keys[name] = true
 		}
 	}
-	expressions, err := item.Pipe(yaml.Lookup("spec", "selector", "matchExpressions"))
-	if err != nil || yaml.IsMissingOrNull(expressions) {
+	expressions, err := find(item, "spec", "selector", "matchExpressions")
+	if expressions == nil {
 		return keys, err
 	}
 	return keys, expressions.VisitElements(func(e *yaml.RNode) error {
