@@ -16,7 +16,8 @@ func (d *decoder) constExpr(want ValType) {
 }
 
 func (d *decoder) constInstr(at int) ValType {
-	switch op := Opcode(d.r.Byte()); op {
+	b := d.r.Byte()
+	switch Opcode(b) {
 	case OpI32Const:
 		d.r.S32()
 		return I32
@@ -49,7 +50,7 @@ func (d *decoder) constInstr(at int) ValType {
 		d.failAt(at, CodeInvalidType, "type mismatch: a constant expression without a value")
 	default:
 		if d.ok() {
-			d.r.fail(refuseConst(byte(op), at))
+			d.r.fail(refuseConst(b, at))
 		}
 	}
 	return anyType

@@ -120,12 +120,12 @@ func (d *decoder) bound(code, what string, got uint64, limit uint32) bool {
 
 // vector reads a vector's length, whose elements have at least minBytes, and
 // returns 0 after an error.
-func (d *decoder) vector(minBytes int, code, what string, limit uint32) int {
+func (d *decoder) vector(minBytes uint64, code, what string, limit uint32) int {
 	n := d.r.U32()
 	if !d.bound(code, what, uint64(n), limit) {
 		return 0
 	}
-	if uint64(n)*uint64(minBytes) > uint64(d.r.Left()) {
+	if uint64(n)*minBytes > uint64(len(d.r.buf)-d.r.pos) {
 		d.fail(CodeTruncated, "a count promises %d %s and only %d bytes are left", n, what, d.r.Left())
 		return 0
 	}
@@ -147,7 +147,7 @@ func (d *decoder) name() string {
 func (d *decoder) index(what string, space int) uint32 {
 	at := d.r.Offset()
 	i := d.r.U32()
-	if d.ok() && uint64(i) >= uint64(space) {
+	if d.ok() && int64(i) >= int64(space) {
 		d.failAt(at, CodeInvalidIndex, "unknown %s %d, there are %d", what, i, space)
 		return 0
 	}

@@ -61,12 +61,12 @@ func (d *decoder) elementType(expressions bool) ValType {
 }
 
 func (d *decoder) items(expressions bool, t ValType) uint32 {
-	size := 1
+	size := uint64(1)
 	if expressions {
 		size = 3
 	}
 	n := d.vector(size, CodeLimitElementItems, "element items", d.limits.ElementItems)
-	d.elementItems += uint64(n)
+	d.elementItems += uint64(n) //nolint:gosec // n came from a uint32
 	d.bound(CodeLimitElementItems, "element items", d.elementItems, d.limits.ElementItems)
 	for i := 0; i < n && d.ok(); i++ {
 		if expressions {

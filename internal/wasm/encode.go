@@ -70,9 +70,9 @@ func SizeU32(v uint32) int {
 // sizes that are known only after what follows them. dst must hold five bytes.
 func PutPaddedU32(dst []byte, v uint32) {
 	_ = dst[4]
-	dst[0] = byte(v) | 0x80
-	dst[1] = byte(v>>7) | 0x80
-	dst[2] = byte(v>>14) | 0x80
-	dst[3] = byte(v>>21) | 0x80
+	dst[0] = byte(v&0x7f) | 0x80
+	dst[1] = byte(v>>7&0x7f) | 0x80
+	dst[2] = byte(v>>14&0x7f) | 0x80
+	dst[3] = byte(v>>21&0x7f) | 0x80
 	dst[4] = byte(v >> 28)
 }

@@ -97,7 +97,7 @@ const (
 // Immediates is the shape of op's immediates, ImmIllegal for what is not an
 // opcode of wasm 2.0.
 func (op Opcode) Immediates() Imm {
-	lo := byte(op)
+	lo := byte(op & 0xff)
 	switch byte(op >> 8) {
 	case 0:
 		return imms[lo]

@@ -139,11 +139,7 @@ func (v *validator) shuffle() bool {
 			return v.fail(CodeInvalid, "invalid lane index %d of a shuffle", b)
 		}
 	}
-	if !v.pop(V128) || !v.pop(V128) {
-		return false
-	}
-	v.push(V128)
-	return true
+	return v.apply(&simdSignatures[0x0e]) // as i8x16.swizzle
 }
 
 func (v *validator) laneIndex(lanes byte) bool {

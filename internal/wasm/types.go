@@ -43,7 +43,6 @@ func (t ValType) String() string {
 	return fmt.Sprintf("unknown (0x%02x)", byte(t))
 }
 
-func (t ValType) isNum() bool { return t >= F64 && t <= I32 || t == anyType }
 func (t ValType) isRef() bool { return t == FuncRef || t == ExternRef || t == anyType }
 func (t ValType) valid() bool { return t >= V128 && t <= I32 || t == FuncRef || t == ExternRef }
 

@@ -129,7 +129,10 @@ func (v *validator) misc() bool {
 	}
 }
 
-func (v *validator) three() bool { return v.pop(I32) && v.pop(I32) && v.pop(I32) }
+// threeI32 is what bulk operations take: destination, source or value, length.
+var threeI32 = []ValType{I32, I32, I32}
+
+func (v *validator) three() bool { return v.popList(threeI32) }
 
 func (v *validator) bulkMemory(op Opcode) bool {
 	if op == OpMemoryInit || op == OpDataDrop {

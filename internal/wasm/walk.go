@@ -111,7 +111,7 @@ func (w *Walker) rare(kind Imm) bool {
 	case ImmIndexMem:
 		return w.u32(&w.A) && w.zero()
 	case ImmMemMem:
-		return w.zero() && w.zero()
+		return w.zero() && w.second()
 	case ImmF32:
 		return w.skip(4)
 	case ImmF64:
@@ -212,6 +212,9 @@ func (w *Walker) zero() bool {
 	}
 	return true
 }
+
+// second reads the other zero byte of memory.copy.
+func (w *Walker) second() bool { return w.zero() }
 
 func (w *Walker) skip(n uint64) bool {
 	if n > uint64(len(w.code)-w.End) {

@@ -61,7 +61,7 @@ func (m *Module) Type(params, results Types) uint32 {
 }
 
 func appendTypes(b []byte, ts Types) []byte {
-	b = wasm.AppendU32(b, uint32(len(ts)))
+	b = wasm.AppendU32(b, size(len(ts)))
 	for _, t := range ts {
 		b = append(b, byte(t))
 	}
@@ -109,7 +109,7 @@ func (m *Module) ImportGlobal(module, name string, t wasm.ValType, mutable bool)
 // Func adds a function with the given locals; its body is code, to which the
 // final end is added. It returns the function's index.
 func (m *Module) Func(params, results, locals Types, code ...[]byte) uint32 {
-	b := wasm.AppendU32(nil, uint32(len(locals)))
+	b := wasm.AppendU32(nil, size(len(locals)))
 	for _, t := range locals {
 		b = append(b, 1, byte(t))
 	}
@@ -123,7 +123,7 @@ func (m *Module) Func(params, results, locals Types, code ...[]byte) uint32 {
 // included, is given as it is. It returns the function's index.
 func (m *Module) RawFunc(typ uint32, body []byte) uint32 {
 	m.sections[wasm.SectionFunction].add(wasm.AppendU32(nil, typ))
-	m.sections[wasm.SectionCode].add(append(wasm.AppendU32(nil, uint32(len(body))), body...))
+	m.sections[wasm.SectionCode].add(append(wasm.AppendU32(nil, size(len(body))), body...))
 	m.funcs++
 	return m.funcs - 1
 }
@@ -171,7 +171,7 @@ func (m *Module) Start(index uint32) {
 // Elements adds an active segment of functions for table 0 at offset.
 func (m *Module) Elements(offset int32, funcs ...uint32) uint32 {
 	b := append([]byte{0}, I32Const(offset)...)
-	b = wasm.AppendU32(append(b, byte(wasm.OpEnd)), uint32(len(funcs)))
+	b = wasm.AppendU32(append(b, byte(wasm.OpEnd)), size(len(funcs)))
 	for _, f := range funcs {
 		b = wasm.AppendU32(b, f)
 	}
@@ -181,14 +181,14 @@ func (m *Module) Elements(offset int32, funcs ...uint32) uint32 {
 // Data adds an active data segment for memory 0 at offset.
 func (m *Module) Data(offset int32, data []byte) uint32 {
 	b := append([]byte{0}, I32Const(offset)...)
-	b = wasm.AppendU32(append(b, byte(wasm.OpEnd)), uint32(len(data)))
+	b = wasm.AppendU32(append(b, byte(wasm.OpEnd)), size(len(data)))
 	return m.sections[wasm.SectionData].add(append(b, data...))
 }
 
 // PassiveData adds a passive data segment and the data count section, which
 // counts the segments added so far.
 func (m *Module) PassiveData(data []byte) uint32 {
-	i := m.sections[wasm.SectionData].add(append(wasm.AppendU32([]byte{1}, uint32(len(data))), data...))
+	i := m.sections[wasm.SectionData].add(append(wasm.AppendU32([]byte{1}, size(len(data))), data...))
 	m.sections[wasm.SectionDataCount] = section{items: wasm.AppendU32(nil, i+1), count: 1}
 	return i
 }
@@ -223,7 +223,7 @@ func Limits(b []byte, minimum uint32, maximum int64) []byte {
 	b = append(b, flag(maximum >= 0))
 	b = wasm.AppendU32(b, minimum)
 	if maximum >= 0 {
-		b = wasm.AppendU32(b, uint32(maximum))
+		b = wasm.AppendU32(b, uint32(maximum&0xffffffff))
 	}
 	return b
 }
@@ -234,3 +234,5 @@ func flag(b bool) byte {
 	}
 	return 0
 }
+
+func size(n int) uint32 { return uint32(n) } //nolint:gosec // what tests build is far below 4 GiB

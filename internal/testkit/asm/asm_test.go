@@ -1,52 +1,55 @@
 package asm_test
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"testing"
-	"time"
-
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
-	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/krmsafe/krmsafe/internal/testkit/asm"
+	"github.com/krmsafe/krmsafe/internal/wasm"
 )
 
-func run(t *testing.T, module, stdin []byte) ([]byte, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCloseOnContextDone(true).WithMemoryLimitPages(64))
-	t.Cleanup(func() { _ = r.Close(context.Background()) })
-	wasi_snapshot_preview1.MustInstantiate(ctx, r)
-	var out bytes.Buffer
-	_, err := r.InstantiateWithConfig(ctx, module, wazero.NewModuleConfig().WithStdin(bytes.NewReader(stdin)).WithStdout(&out))
-	return out.Bytes(), err
-}
-
-func TestCatIsIdentity(t *testing.T) {
-	for _, n := range []int{0, 1, 65519, 65520, 65521, 300_000} {
-		in := bytes.Repeat([]byte("krm\n"), n/4+1)[:n]
-		out, err := run(t, asm.Cat(), in)
+// TestProgramsAreValid holds the ready-made programs against the decoder; what
+// they do is tested where there is an engine, in sandbox.
+func TestProgramsAreValid(t *testing.T) {
+	for name, module := range map[string][]byte{
+		"Cat": asm.Cat(), "Spin": asm.Spin(), "Exit": asm.Exit(0xefffffff), "Trap": asm.Trap(),
+		"GrowForever": asm.GrowForever(), "Flood": asm.Flood(1),
+	} {
+		m, err := wasm.Decode(module, wasm.DefaultLimits())
 		if err != nil {
-			t.Fatalf("Cat of %d bytes: %v", n, err)
+			t.Errorf("%s: %v", name, err)
+			continue
 		}
-		if !bytes.Equal(in, out) {
-			t.Errorf("Cat of %d bytes gave %d other bytes", n, len(out))
+		if e, ok := m.Export("_start"); !ok || e.Kind != wasm.KindFunc {
+			t.Errorf("%s exports %v, want a function _start", name, m.Exports)
 		}
 	}
 }
 
-func TestPrograms(t *testing.T) {
-	var exit *sys.ExitError
-	if _, err := run(t, asm.Exit(7), nil); !errors.As(err, &exit) || exit.ExitCode() != 7 {
-		t.Errorf("Exit(7) = %v", err)
+// TestBuilder builds a module with an item in every section and finds each of
+// them again.
+func TestBuilder(t *testing.T) {
+	var b asm.Module
+	b.ImportFunc("m", "f", asm.Types{asm.I32}, nil)
+	b.ImportTable("m", "t", asm.FuncRef, 1, 2)
+	b.ImportGlobal("m", "g", asm.I64, true)
+	f := b.Func(nil, asm.Types{asm.I32}, nil, asm.I32Const(7))
+	start := b.Func(nil, nil, nil)
+	b.Table(asm.ExternRef, 0, -1)
+	b.Memory(1, 3)
+	b.Global(asm.I32, false, asm.I32Const(1))
+	b.ExportFunc("f", f)
+	b.Start(start)
+	b.Elements(0, f)
+	b.Data(8, []byte("data"))
+	b.PassiveData([]byte("more"))
+	b.Custom("name", []byte("x"))
+	m, err := wasm.Decode(b.Bytes(), wasm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, module := range map[string][]byte{"Trap": asm.Trap(), "GrowForever": asm.GrowForever()} {
-		if _, err := run(t, module, nil); err == nil || !bytes.Contains([]byte(err.Error()), []byte("unreachable")) {
-			t.Errorf("%s = %v, want a trap", name, err)
-		}
+	if len(m.Types) != 3 || len(m.Imports) != 3 || len(m.Functions) != 3 || len(m.Tables) != 2 || len(m.Memories) != 1 ||
+		len(m.Globals) != 2 || len(m.Exports) != 1 || m.Start != start || len(m.Elements) != 1 || m.DataCount != 2 ||
+		len(m.Bodies) != 2 || m.DataBytes != 8 || len(m.Customs) != 1 {
+		t.Errorf("Decode(Bytes()) = %+v", m)
 	}
 }

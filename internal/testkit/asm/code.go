@@ -29,7 +29,7 @@ func Code(parts ...[]byte) []byte {
 }
 
 func structured(op wasm.Opcode, blockType int64, body [][]byte) []byte {
-	b := wasm.AppendS64([]byte{byte(op)}, blockType)
+	b := wasm.AppendS64(Op(op), blockType)
 	return append(append(b, Code(body...)...), byte(wasm.OpEnd))
 }
 
@@ -56,7 +56,7 @@ func I64Const(v int64) []byte { return wasm.AppendS64([]byte{byte(wasm.OpI64Cons
 
 // BrTable branches by index to labels, or to the default.
 func BrTable(labels []uint32, otherwise uint32) []byte {
-	b := wasm.AppendU32([]byte{byte(wasm.OpBrTable)}, uint32(len(labels)))
+	b := wasm.AppendU32([]byte{byte(wasm.OpBrTable)}, size(len(labels)))
 	for _, l := range labels {
 		b = wasm.AppendU32(b, l)
 	}

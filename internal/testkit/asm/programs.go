@@ -73,7 +73,7 @@ func Exit(code uint32) []byte {
 	return command(func(m *Module) {
 		exit = m.WASI("proc_exit", Types{I32}, nil)
 	}, func(m *Module) uint32 {
-		return m.Func(nil, nil, nil, I32Const(int32(code)), Call(exit))
+		return m.Func(nil, nil, nil, I32Const(int32(code)), Call(exit)) //nolint:gosec // the same 32 bits
 	})
 }
 
