@@ -1,136 +1,114 @@
 package verify
 
 import (
-	"encoding/base64"
 	"encoding/hex"
-	"strings"
-	"time"
+	"encoding/json"
+	"slices"
 
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
-	"github.com/sigstore/sigstore-go/pkg/root"
-	sigstore "github.com/sigstore/sigstore-go/pkg/verify"
+	"google.golang.org/protobuf/encoding/protojson"
 )
 
 // inTotoPayload is the DSSE payload type of statements.
 const inTotoPayload = "application/vnd.in-toto+json"
 
-// A candidate is evidence that could be read. Nothing in it is verified yet.
-type candidate struct {
-	origin    Origin
-	format    string
-	entity    sigstore.SignedEntity
-	statement *statement // nil for a signature over plain bytes
-	hint      string     // of the key, unsigned; for messages only
-	hasCert   bool
+// rekorKinds are the kinds of log entries that sigstore-go verifies. Others
+// exist in older material, intoto/0.0.1 above all.
+var rekorKinds = []string{"hashedrekord/0.0.1", "hashedrekord/0.0.2", "dsse/0.0.1", "intoto/0.0.2"}
 
-	subject *statementSubject // the one that names our digest
-	digest  digest            // the digest of ours that it names
-}
-
-// readBundle reads a Sigstore bundle (protobuf-specs, v0.1 to v0.3).
-func readBundle(e *Evidence) (*candidate, error) {
+// readBundle reads a Sigstore bundle (protobuf-specs, v0.1 to v0.3), or the
+// JSON that cosign 2 wrote for files before there were bundles.
+func readBundle(e *Evidence, s Subject, digests []digest) (*candidate, error) {
 	if _, err := scanJSON(e.Bytes, bundleScan); err != nil {
-		f := asFailure(err, "verify.malformed")
+		f := asFailure(err)
 		return nil, fail(f.code, "the bundle cannot be read: %s", f.message)
 	}
-	var b bundle.Bundle
-	if err := b.UnmarshalJSON(e.Bytes); err != nil {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(e.Bytes, &members); err != nil {
 		return nil, fail("verify.malformed", "the bundle cannot be read: %s", oneLine(err.Error()))
 	}
-	c := &candidate{origin: Origin{Digest: e.Digest, Source: e.Source}, format: "bundle", entity: &b}
+	if _, old := members["base64Signature"]; old {
+		return readLegacyBlob(e, members, s, digests)
+	}
+	var pb protobundle.Bundle
+	if err := protojson.Unmarshal(e.Bytes, &pb); err != nil {
+		return nil, fail("verify.malformed", "the bundle cannot be read: %s", oneLine(err.Error()))
+	}
+	b, err := newBundle(&pb)
+	if err != nil {
+		return nil, err
+	}
+	c := &candidate{origin: Origin{Digest: e.Digest, Source: e.Source}, format: "bundle"}
 	content, err := b.VerificationContent()
 	if err != nil {
 		return nil, fail("verify.malformed", "the bundle's verification material cannot be read: %s", oneLine(err.Error()))
 	}
-	c.hasCert = content.Certificate() != nil
 	if key := content.PublicKey(); key != nil {
-		c.hint = key.Hint()
+		c.byKey, c.hint = b, key.Hint()
+	} else {
+		c.byCert = b
 	}
-	return c, c.readContent(&b)
-}
-
-func (c *candidate) readContent(b *bundle.Bundle) error {
 	if b.GetMessageSignature() != nil {
 		c.format = "blob"
-		return nil
+		return c, c.aboutFile(b, s, digests)
 	}
 	envelope := b.GetDsseEnvelope()
 	if envelope == nil {
-		return fail("verify.malformed", "the bundle holds no signature")
+		return nil, fail("verify.malformed", "the bundle holds no signature")
 	}
 	if n := len(envelope.GetSignatures()); n != 1 {
-		return fail("verify.malformed", "the envelope has %d signatures; a bundle has exactly one", n)
+		return nil, fail("verify.malformed", "the envelope has %d signatures; a bundle has exactly one", n)
 	}
-	if t := envelope.GetPayloadType(); t != inTotoPayload {
-		return fail("verify.unsupported", "the envelope holds %q, not an in-toto statement", oneLine(t))
-	}
-	var err error
-	c.statement, err = readStatement(envelope.GetPayload())
-	return err
+	return c, c.readEnvelope(envelope.GetPayloadType(), envelope.GetPayload(), digests)
 }
 
-// about finds out which of our digests the candidate is about.
-func (c *candidate) about(s Subject, digests []digest) error {
-	if c.statement != nil {
-		var err error
-		c.subject, c.digest, err = c.statement.find(digests)
+// newBundle checks what sigstore-go would not name, then lets it check the
+// rest.
+func newBundle(pb *protobundle.Bundle) (*bundle.Bundle, error) {
+	for _, entry := range pb.GetVerificationMaterial().GetTlogEntries() {
+		kind := entry.GetKindVersion().GetKind() + "/" + entry.GetKindVersion().GetVersion()
+		if !slices.Contains(rekorKinds, kind) {
+			return nil, fail("verify.unsupported", "its transparency log entry is of the kind %q, which is not supported; %v are", oneLine(kind), rekorKinds)
+		}
+	}
+	b, err := bundle.NewBundle(pb)
+	if err != nil {
+		return nil, fail("verify.malformed", "the bundle cannot be used: %s", oneLine(err.Error()))
+	}
+	return b, nil
+}
+
+// readEnvelope reads a statement and finds out which of our digests it is
+// about.
+func (c *candidate) readEnvelope(payloadType string, payload []byte, digests []digest) error {
+	if payloadType != inTotoPayload {
+		return fail("verify.unsupported", "the envelope holds %q, not an in-toto statement", oneLine(payloadType))
+	}
+	st, err := readStatement(payload)
+	if err != nil {
 		return err
 	}
+	subject, d, err := st.find(digests)
+	if err != nil {
+		return err
+	}
+	c.statement, c.digest, c.annotations = st, d, subject.annotations
+	return nil
+}
+
+// aboutFile does the same for a signature over plain bytes.
+func (c *candidate) aboutFile(b *bundle.Bundle, s Subject, digests []digest) error {
 	if !s.File {
 		return fail("verify.unsupported", "it is a signature over plain bytes (cosign sign-blob), which counts for local files only")
 	}
-	content, err := c.entity.SignatureContent()
-	if err != nil {
-		return fail("verify.malformed", "the signature cannot be read: %s", oneLine(err.Error()))
-	}
-	signed := content.MessageSignatureContent().Digest()
+	signed := b.GetMessageSignature().GetMessageDigest().GetDigest()
 	for _, d := range digests {
 		if string(signed) == string(d.bytes) {
-			c.digest = d
+			// With the content at hand any hash will do, that of P-384 keys, too.
+			c.digest, c.payload = d, s.Content
 			return nil
 		}
 	}
 	return fail("verify.digest", "it is about a file with the digest %s, not about %s", hex.EncodeToString(signed), digests[0])
-}
-
-// verifyKey checks the candidate against a key authority.
-func (c *candidate) verifyKey(a *authority) (*sigstore.VerificationResult, error) {
-	if c.hasCert {
-		return nil, fail("verify.key", "it is signed with a certificate, and authority %q is a key", a.name)
-	}
-	// The hint is not signed: whatever it says, this key must verify.
-	material := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
-		return root.NewExpiringKey(a.key.verifier, time.Time{}, time.Time{}), nil
-	})
-	v, err := sigstore.NewVerifier(material, sigstore.WithNoObserverTimestamps(), sigstore.WithoutStatementPredicate())
-	if err != nil {
-		return nil, fail("verify.internal", "the verifier cannot be set up: %s", oneLine(err.Error()))
-	}
-	result, err := v.Verify(c.entity, sigstore.NewPolicy(
-		sigstore.WithArtifactDigest(c.digest.algorithm, c.digest.bytes), sigstore.WithKey()))
-	if err != nil {
-		return nil, c.explainKey(a, err)
-	}
-	return result, nil
-}
-
-func (c *candidate) explainKey(a *authority, err error) error {
-	if c.hint != "" && hintOf(a.key.id) == c.hint {
-		return fail("verify.signature", "it names the key of authority %q, but its signature does not verify with it: it was changed after signing", a.name)
-	}
-	if strings.HasPrefix(err.Error(), "failed to verify signature") {
-		f := fail("verify.key", "it is not signed with the key of authority %q (%s)", a.name, a.key.id)
-		f.hint = "if it was signed with another key that you trust, name that key"
-		return f
-	}
-	return fail("verify.malformed", "%s", oneLine(err.Error()))
-}
-
-// hintOf turns a key ID into the form that cosign gives as a hint.
-func hintOf(id string) string {
-	b, err := hex.DecodeString(strings.TrimPrefix(id, "sha256:"))
-	if err != nil {
-		return ""
-	}
-	return base64.StdEncoding.EncodeToString(b)
 }

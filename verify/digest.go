@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -42,6 +44,13 @@ func subjectDigests(s Subject) ([]digest, error) {
 		return nil, fmt.Errorf("verifying %q: digest %q: subjects are named by sha256", s.Reference, s.Digest)
 	}
 	out := []digest{main}
+	if s.Content != nil {
+		if got := digestOf(s.Content); got.String() != s.Digest {
+			return nil, fmt.Errorf("verifying %q: its content has the digest %s, not %s", s.Reference, got, s.Digest)
+		}
+		sum384, sum512 := sha512.Sum384(s.Content), sha512.Sum512(s.Content)
+		out = append(out, digest{"sha384", sum384[:]}, digest{"sha512", sum512[:]})
+	}
 	for _, also := range s.AlsoDigests {
 		d, err := parseDigest(also)
 		if err != nil {
@@ -50,4 +59,19 @@ func subjectDigests(s Subject) ([]digest, error) {
 		out = append(out, d)
 	}
 	return out, nil
+}
+
+// carriesDigest reports whether the reference names a digest itself.
+func carriesDigest(reference string) bool {
+	_, d, ok := strings.Cut(reference, "@")
+	if !ok {
+		return false
+	}
+	_, err := parseDigest(d)
+	return err == nil
+}
+
+func digestOf(content []byte) digest {
+	sum := sha256.Sum256(content)
+	return digest{algorithm: "sha256", bytes: sum[:]}
 }

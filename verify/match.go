@@ -11,18 +11,30 @@ type pattern struct {
 	exact int // characters before the first wildcard: the more, the more specific
 }
 
+// maxPatternBytes bounds the cost of matching one reference.
+const maxPatternBytes = 1024
+
 func parsePattern(s string) (pattern, error) {
-	if s == "" || strings.TrimSpace(s) != s {
-		return pattern{}, fmt.Errorf("has the pattern %q; want a reference such as %q", s, "ghcr.io/acme/**")
-	}
-	if strings.Contains(s, "***") {
-		return pattern{}, fmt.Errorf("has the pattern %q; use %q or %q", s, "*", "**")
+	switch {
+	case s == "" || strings.TrimSpace(s) != s:
+		return pattern{}, fmt.Errorf("the pattern %q is empty or has space around it; want a reference such as %q", s, "ghcr.io/acme/**")
+	case len(s) > maxPatternBytes:
+		return pattern{}, fmt.Errorf("a pattern is longer than %d bytes", maxPatternBytes)
+	case strings.Contains(s, "***"):
+		return pattern{}, fmt.Errorf("the pattern %q has three stars; use %q or %q", s, "*", "**")
+	case strings.Contains(s, "@") && !local(s):
+		return pattern{}, fmt.Errorf("the pattern %q has a digest; name digests under pin, or ask for one with require.digestRef", s)
 	}
 	exact := strings.IndexByte(s, '*')
 	if exact < 0 {
 		exact = len(s) + 1
 	}
 	return pattern{text: s, exact: exact}, nil
+}
+
+// local reports whether a reference is a path rather than a registry's name.
+func local(s string) bool {
+	return strings.HasPrefix(s, "file:") || strings.HasPrefix(s, "oci-layout:")
 }
 
 // matches reports whether the whole of name fits the pattern. Its time is the
@@ -59,13 +71,14 @@ func spread(at []bool, may func(int) bool) {
 }
 
 // repository strips tag and digest: "host:5000/a/b:v1@sha256:…" is
-// "host:5000/a/b". Local references are kept whole.
+// "host:5000/a/b", and "oci-layout:./dir:v1" is "oci-layout:./dir". Paths of
+// files are kept whole.
 func repository(reference string) string {
-	if strings.HasPrefix(reference, "file:") || strings.HasPrefix(reference, "oci-layout:") {
+	if strings.HasPrefix(reference, "file:") {
 		return reference
 	}
 	name, _, _ := strings.Cut(reference, "@")
-	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+	if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') && name[:colon] != "oci-layout" {
 		name = name[:colon]
 	}
 	return name
@@ -75,6 +88,7 @@ func repository(reference string) string {
 // equally specific are refusals.
 func (v *Verifier) match(s Subject) (*rule, error) {
 	name := repository(s.Reference)
+	tagged, _, _ := strings.Cut(s.Reference, "@")
 	var (
 		best  *rule
 		other *rule
@@ -82,7 +96,7 @@ func (v *Verifier) match(s Subject) (*rule, error) {
 	)
 	for i := range v.rules {
 		for _, p := range v.rules[i].match {
-			if !p.matches(name) || p.exact < exact {
+			if !p.matches(name) && !p.matches(tagged) || p.exact < exact {
 				continue
 			}
 			if p.exact == exact && best != &v.rules[i] {

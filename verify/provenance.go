@@ -11,6 +11,7 @@ import (
 // report that nothing was verified. It never changes.
 type Provenance struct {
 	verified     bool
+	pinned       bool
 	reference    string
 	digest       string
 	rule         string
@@ -27,6 +28,12 @@ type Signature struct {
 	Type string
 	// Format is "bundle", "legacy" or "blob".
 	Format string
+	// Issuer and Subject are the identity in the certificate, and Extensions
+	// what else it says, by the names of ExtensionNames; empty for a key, and
+	// Extensions is never nil.
+	Issuer     string
+	Subject    string
+	Extensions map[string]string
 	// KeyID is "sha256:" and the hex digest of the DER (PKIX) form of the
 	// public key that verified it, whatever hint came with the signature.
 	KeyID string
@@ -37,9 +44,21 @@ type Signature struct {
 	Digest string
 	// Annotations are those signed for that digest; never nil.
 	Annotations map[string]string
+	// DockerReference is the repository that a legacy signature names; empty
+	// for all others.
+	DockerReference string
 	// Timestamps are the verified times of signing, in the order of the
 	// evidence; empty if the authority asks for none.
 	Timestamps []Timestamp
+	// Logs are the verified transparency log entries; empty if the authority
+	// asks for none, or if there were several and it is not known which held.
+	Logs []LogEntry
+	// Unchecked names the proofs that the authority does without: "tlog" and,
+	// for certificates, "sct".
+	Unchecked []string
+	// TrustRoot is the digest of the trusted root it was verified with; empty
+	// for a key that needed none.
+	TrustRoot string
 	// Evidence says where the signature was found.
 	Evidence Origin
 }
@@ -73,6 +92,13 @@ type Timestamp struct {
 	Time time.Time
 }
 
+// A LogEntry is an entry of a transparency log.
+type LogEntry struct {
+	// LogID is the hex form of the log's key ID.
+	LogID string
+	Index int64
+}
+
 // Verified reports whether p is the result of a verification.
 func (p *Provenance) Verified() bool { return p != nil && p.verified }
 
@@ -99,6 +125,10 @@ func (p *Provenance) Rule() string {
 	}
 	return p.rule
 }
+
+// Pinned reports whether the rule allowed the digest by name, without any
+// signature.
+func (p *Provenance) Pinned() bool { return p.Verified() && p.pinned }
 
 // Signatures returns the verified signatures, in the order of the evidence. It
 // is the caller's own copy, and empty unless p is verified.
@@ -141,6 +171,9 @@ func (p *Provenance) Rejected() []Candidate {
 func (s *Signature) clone() Signature {
 	c := *s
 	c.Annotations = maps.Clone(s.Annotations)
+	c.Extensions = maps.Clone(s.Extensions)
 	c.Timestamps = slices.Clone(s.Timestamps)
+	c.Logs = slices.Clone(s.Logs)
+	c.Unchecked = slices.Clone(s.Unchecked)
 	return c
 }

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -36,6 +35,9 @@ type Candidate struct {
 	Message string
 	// Hint is the remedy, where there is one.
 	Hint string
+	// Identity is the verified identity that signed it, where the reason is
+	// that nobody trusts this identity; else nil.
+	Identity *CertificateIdentity
 }
 
 // A PolicyError says that a trust policy cannot be used, before anything was
@@ -43,14 +45,29 @@ type Candidate struct {
 type PolicyError struct {
 	// Code is the stable reason, such as "trust.nobody" or "trust.key".
 	Code string
+	// Field is where in the policy, in the words of its YAML form, such as
+	// "rules[0].authorities[1].key"; may be empty.
+	Field string
+	// File and Line say where that is in the file that was read; empty and
+	// zero for a policy that was not read from one.
+	File string
+	Line int
 	// Message is one sentence in lower case.
 	Message string
 	// Hint is the remedy; may be empty.
 	Hint string
 }
 
-// Error returns the message.
-func (e *PolicyError) Error() string { return e.Message }
+// Error returns the position, where there is one, and the message.
+func (e *PolicyError) Error() string {
+	switch {
+	case e.File != "" && e.Line > 0:
+		return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
+	case e.File != "":
+		return fmt.Sprintf("%s: %s", e.File, e.Message)
+	}
+	return e.Message
+}
 
 // A failure is the reason why one candidate does not count. It never leaves
 // the package.
@@ -58,22 +75,13 @@ type failure struct {
 	code    string
 	message string
 	hint    string
+	found   *CertificateIdentity
 }
 
 func (f *failure) Error() string { return f.message }
 
 func fail(code, format string, args ...any) *failure {
 	return &failure{code: code, message: fmt.Sprintf(format, args...)}
-}
-
-// asFailure turns any error into a failure; what is not one already came from
-// a dependency and says so by the code it is given.
-func asFailure(err error, code string) *failure {
-	var f *failure
-	if errors.As(err, &f) {
-		return f
-	}
-	return fail(code, "%s", oneLine(err.Error()))
 }
 
 // oneLine makes a dependency's message fit to be part of one sentence. Such

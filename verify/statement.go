@@ -36,7 +36,7 @@ type statementSubject struct {
 func readStatement(payload []byte) (*statement, error) {
 	depth, err := scanJSON(payload, statementScan)
 	if err != nil {
-		f := asFailure(err, "verify.malformed")
+		f := asFailure(err)
 		return nil, fail(f.code, "the signed statement cannot be read: %s", f.message)
 	}
 	var members map[string]json.RawMessage

@@ -68,6 +68,10 @@ type Subject struct {
 	// name instead: the manifest that was selected from an index, or the
 	// sha384 and sha512 of a local file.
 	AlsoDigests []string
+	// Content is the content of a local file, if the caller has it in memory.
+	// It must have the digest that Digest says, and then AlsoDigests need not
+	// be given. Verify does not change or keep it.
+	Content []byte
 	// File says that the subject is a local file. Only then does a signature
 	// over plain bytes (cosign sign-blob) count.
 	File bool
@@ -98,36 +102,34 @@ type Kind string
 
 // The forms of evidence.
 const (
-	// Bundle is a Sigstore bundle, v0.1 to v0.3, as JSON.
+	// Bundle is a Sigstore bundle, v0.1 to v0.3, as JSON; or what cosign 2
+	// wrote with sign-blob --bundle, which is told apart by its members.
 	Bundle Kind = "bundle"
+	// LegacySignature is a layer of a cosign ".sig" manifest: Bytes is the
+	// simple-signing payload.
+	LegacySignature Kind = "legacy-signature"
+	// LegacyAttestation is a layer of a cosign ".att" manifest: Bytes is the
+	// DSSE envelope.
+	LegacyAttestation Kind = "legacy-attestation"
 )
 
 // A Verifier judges evidence under one trust policy. It is safe for concurrent
 // use and never changes after New.
 type Verifier struct {
+	root  *trustRoot
 	rules []rule
 }
 
 // New checks a trust policy and returns the Verifier that applies it. A policy
-// that trusts nobody, a key that is of no use and a rule that cannot be told
-// from another are errors; all of them are [*PolicyError].
+// that trusts nobody, a key that is of no use, an identity that anybody could
+// have and a rule that cannot be told from another are errors; all of them are
+// [*PolicyError].
 func New(p TrustPolicy) (*Verifier, error) {
-	if len(p.Rules) == 0 {
-		return nil, &PolicyError{
-			Code:    "trust.nobody",
-			Message: "the trust policy has no rules, so it trusts nobody",
-			Hint:    "name a key with --key FILE",
-		}
+	root, rules, err := compilePolicy(&p)
+	if err != nil {
+		return nil, err
 	}
-	v := &Verifier{}
-	for i := range p.Rules {
-		r, err := compileRule(i, &p.Rules[i])
-		if err != nil {
-			return nil, err
-		}
-		v.rules = append(v.rules, r)
-	}
-	return v, nil
+	return &Verifier{root: root, rules: rules}, nil
 }
 
 // Verify says who signed the subject. It returns a Provenance if the rule that
@@ -146,7 +148,10 @@ func (v *Verifier) Verify(ctx context.Context, s Subject, evidence []Evidence) (
 	if err != nil {
 		return nil, err
 	}
-	j := judgement{rule: r, subject: s, digests: digests}
+	j := judgement{root: v.root, rule: r, subject: s, digests: digests}
+	if p, err := j.pinned(); p != nil || err != nil {
+		return p, err
+	}
 	for i := range evidence {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("verifying %q: %w", s.Reference, err)
