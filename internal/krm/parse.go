@@ -1,6 +1,9 @@
 package krm
 
 import (
+	"bytes"
+	"errors"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -9,7 +12,7 @@ import (
 // items, each a mapping with apiVersion and kind. Anchors, aliases and merge keys are expanded within
 // limits.Nodes; see the package documentation for what else the gate demands. The error is a *SyntaxError.
 func Parse(data []byte, limits Limits) (*ResourceList, error) {
-	rl, err := parseList(data, &gate{limits: limits, expand: true})
+	rl, err := parseList(data, &gate{limits: limits, expand: true}, nil)
 	if err != nil {
 		return nil, asInput("", err)
 	}
@@ -17,22 +20,123 @@ func Parse(data []byte, limits Limits) (*ResourceList, error) {
 }
 
 // ParseOutput reads what a function wrote on its standard output. It demands what Parse demands and more: no anchor,
-// alias or merge key, and no item of kind List, which would hide resources from every check. The error is an
-// *OutputError.
+// alias or merge key. The error is an *OutputError.
 func ParseOutput(data []byte, limits Limits) (*ResourceList, error) {
-	rl, err := parseList(data, &gate{limits: limits})
+	rl, err := parseList(data, &gate{limits: limits}, nil)
 	if err != nil {
 		return nil, asOutput(err)
 	}
 	return rl, nil
 }
 
-// parseList reads one ResourceList through a gate.
-func parseList(data []byte, g *gate) (*ResourceList, error) {
+// parseList reads one ResourceList through a gate. known may name an item that has, word for word, a given text;
+// such an item is not parsed again.
+func parseList(data []byte, g *gate, known func(text []byte) *Item) (*ResourceList, error) {
 	body, err := text(data, g.limits.Bytes)
 	if err != nil {
 		return nil, err
 	}
+	if p, ok := split(body, g.limits); ok {
+		rl, err := parsePieces(&p, g, known)
+		if !errors.Is(err, errWhole) {
+			return rl, err
+		}
+	}
+	g.nodes, g.anchor = 0, false
+	rl, err := parseWhole(body, g)
+	if p, ok := errors.AsType[*problem](err); ok && p.reason == "syntax" && p.column == 0 && g.syntax != nil {
+		err = g.syntax // the same fault, found in less text and so with its column
+	}
+	return rl, err
+}
+
+// parsePieces reads a ResourceList that was divided into its items.
+func parsePieces(p *pieces, g *gate, known func([]byte) *Item) (*ResourceList, error) {
+	if err := estimate(p.frame, g.limits.Nodes); err != nil {
+		return nil, err
+	}
+	root, err := p.decodeFrame()
+	if err != nil {
+		return nil, err
+	}
+	if g.expand && hasAlias(root) {
+		return nil, errWhole
+	}
+	lines := 0
+	if len(p.entries) > 0 {
+		lines = p.entries[len(p.entries)-1].line - p.itemsLine + bytes.Count(p.entries[len(p.entries)-1].text, []byte("\n"))
+	}
+	below := func(err error) error { // positions behind the items count the lines of the items too
+		if pr, ok := errors.AsType[*problem](err); ok && pr.line > p.itemsLine {
+			pr.line += lines - 1
+		}
+		return err
+	}
+	if err := g.pass(root); err != nil {
+		return nil, below(err)
+	}
+	if len(p.entries) > g.limits.Items {
+		return nil, limitProblem("items", "resources", int64(g.limits.Items), p.itemsLine, 1)
+	}
+	rl, err := newList(root, g.limits)
+	if err != nil {
+		return nil, below(err)
+	}
+	rl.dash = p.dash
+	rl.Items = make([]*Item, 0, len(p.entries))
+	for i, e := range p.entries {
+		if known != nil {
+			if it := known(e.text); it != nil {
+				rl.Items = append(rl.Items, it)
+				continue
+			}
+		}
+		it, err := parseEntry(e, g)
+		if pr, ok := errors.AsType[*problem](err); ok && pr.line > 0 {
+			pr.line += e.line - 1
+			if pr.reason == "syntax" || pr.reason == "documents" {
+				g.syntax = pr
+				return nil, errWhole
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		it.Index = i
+		rl.Items = append(rl.Items, it)
+	}
+	return rl, nil
+}
+
+// parseEntry reads one item.
+func parseEntry(e entry, g *gate) (*Item, error) {
+	if err := estimate(e.text, g.limits.Nodes-g.nodes); err != nil {
+		return nil, err
+	}
+	n, err := decodeEntry(e)
+	if err != nil {
+		return nil, err
+	}
+	aliased := g.expand && hasAlias(n)
+	if aliased {
+		if n, err = expandAliases(n, g.limits.Nodes-g.nodes); err != nil {
+			return nil, err
+		}
+	}
+	g.anchor = false
+	// The list and its items field stand above the item.
+	if err := g.walk(n, 3); err != nil {
+		return nil, err
+	}
+	it, err := newItem(n)
+	if err == nil && !aliased && !g.anchor {
+		it.raw, it.form = e.text, listText
+	}
+	return it, err
+}
+
+// parseWhole reads a ResourceList in one go.
+func parseWhole(body []byte, g *gate) (*ResourceList, error) {
 	if err := estimate(body, g.limits.Nodes); err != nil {
 		return nil, err
 	}
@@ -43,8 +147,7 @@ func parseList(data []byte, g *gate) (*ResourceList, error) {
 	if empty(root) {
 		return nil, problemf("malformed", 0, 0, "the document is empty").withHint("a ResourceList is expected")
 	}
-	aliased := g.expand && hasAlias(root)
-	if aliased {
+	if g.expand && hasAlias(root) {
 		if root, err = expandAliases(root, g.limits.Nodes); err != nil {
 			return nil, err
 		}
@@ -52,14 +155,7 @@ func parseList(data []byte, g *gate) (*ResourceList, error) {
 	if err := g.pass(root); err != nil {
 		return nil, err
 	}
-	rl, err := newList(root, g.limits)
-	if err != nil {
-		return nil, err
-	}
-	if !aliased && !g.anchor {
-		keepText(rl, body, root)
-	}
-	return rl, nil
+	return newList(root, g.limits)
 }
 
 // newList reads the fields of a ResourceList from a tree that passed the gate.

@@ -25,7 +25,7 @@ func readStream(data []byte, g *gate) (*ResourceList, error) {
 	}
 	docs := splitDocuments(body)
 	if len(docs) == 1 && looksWrapped(docs[0].text) {
-		return parseList(body, g)
+		return parseList(body, g, nil)
 	}
 	rl := &ResourceList{APIVersion: "config.kubernetes.io/v1", Plain: true}
 	return rl, readDocuments(rl, "", docs, g)
