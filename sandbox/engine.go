@@ -18,6 +18,7 @@ import (
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tetratelabs/wazero/sys"
 
+	"github.com/krmsafe/krmsafe/internal/fuel"
 	"github.com/krmsafe/krmsafe/internal/jail"
 )
 
@@ -34,7 +35,9 @@ type machine struct {
 	stderr  cappedWriter
 	memory  *memory
 	runtime wazero.Runtime
+	metered *fuel.Metered
 	module  wazero.CompiledModule
+	meter   *meter
 }
 
 func newMachine(j job) *machine {
@@ -50,6 +53,10 @@ func newMachine(j job) *machine {
 // checks inside the code would not stop every loop and cost far more than a
 // process to kill.
 func (m *machine) compile(ctx context.Context, module []byte) error {
+	var err error
+	if m.metered, err = prepare(module, m.job.limits); err != nil {
+		return err
+	}
 	config := wazero.NewRuntimeConfigInterpreter()
 	if m.job.compiler {
 		config = wazero.NewRuntimeConfigCompiler()
@@ -57,11 +64,11 @@ func (m *machine) compile(ctx context.Context, module []byte) error {
 	config = config.WithCoreFeatures(features).WithMemoryLimitPages(memoryPages(m.job.limits)).
 		WithDebugInfoEnabled(false).WithCloseOnContextDone(false)
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	if _, err := wasi_snapshot_preview1.Instantiate(ctx, m.runtime); err != nil {
+	if _, err = wasi_snapshot_preview1.Instantiate(ctx, m.runtime); err != nil {
 		return fmt.Errorf("preparing the imports: %w", err)
 	}
-	var err error
-	m.module, err = m.runtime.CompileModule(ctx, module)
+	m.module, err = m.runtime.CompileModule(ctx, m.metered.Module)
+	m.metered.Module = nil
 	return err
 }
 
@@ -71,17 +78,20 @@ func memoryPages(l Limits) uint32 { return min(l.MemoryPages, maxMemoryPages-1) 
 
 // run instantiates and runs the compiled module.
 func (m *machine) run(ctx context.Context, stdin []byte) outcome {
-	config := m.configure(stdin)
 	ctx = experimental.WithMemoryAllocator(ctx, m.memory)
-	instance, err := m.runtime.InstantiateModule(ctx, m.module, config)
-	if err == nil {
-		start := instance.ExportedFunction(entryPoint)
-		if start == nil {
-			return outcome{code: CodeModuleEntry}
+	instance, err := m.runtime.InstantiateModule(ctx, m.module, m.configure(stdin))
+	instantiated := err == nil
+	if instantiated {
+		if m.meter, err = newMeter(instance, m.metered, m.job.limits); err != nil {
+			return outcome{code: CodeModuleEngine, detail: firstLine(err.Error())}
 		}
-		_, err = start.Call(ctx)
+		err = m.call(ctx, instance)
+		m.meter.read()
 	}
-	o := m.classify(err, instance == nil)
+	o := m.classify(err, instantiated)
+	if m.meter != nil {
+		o.fuel = m.meter.used()
+	}
 	o.pages = m.memory.pages()
 	o.stderr = m.stderr.buf.Bytes()
 	if o.code == "" || o.code == CodeGuestExit {
@@ -89,6 +99,26 @@ func (m *machine) run(ctx context.Context, stdin []byte) outcome {
 	}
 	return o
 }
+
+// call runs the start function, which the rewriting has made an export so that
+// it pays too, and then the entry point.
+func (m *machine) call(ctx context.Context, instance api.Module) error {
+	for _, name := range []string{m.metered.StartFunction, entryPoint} {
+		if name == "" {
+			continue
+		}
+		m.meter.arm()
+		if _, err := instance.ExportedFunction(name).Call(ctx); err != nil {
+			return err
+		}
+		if m.meter.read(); m.meter.ranOut {
+			return errMetered
+		}
+	}
+	return nil
+}
+
+var errMetered = errors.New("out of fuel")
 
 // configure gives the module its world: one name, constant variables, its input,
 // two bounded streams, an empty root, and by default clocks and random numbers
@@ -132,9 +162,11 @@ func guestEnv(j job) [][2]string {
 // classify turns the engine's error into a code. Which limit ended the run is
 // known from this package's own flags: the text and the exit code are the
 // module's to choose.
-func (m *machine) classify(err error, notInstantiated bool) outcome {
+func (m *machine) classify(err error, instantiated bool) outcome {
 	var exit *sys.ExitError
 	switch {
+	case m.meter != nil && m.meter.ranOut:
+		return outcome{code: CodeLimitFuel}
 	case m.stdout.exceeded:
 		return outcome{code: CodeLimitOutput}
 	case m.stderr.exceeded:
@@ -147,12 +179,14 @@ func (m *machine) classify(err error, notInstantiated bool) outcome {
 		return outcome{code: CodeGuestExit, exitCode: exit.ExitCode()}
 	case m.memory.failed:
 		return outcome{code: CodeLimitMemory}
+	case m.meter != nil && m.meter.tooDeep:
+		return outcome{code: CodeLimitDepth}
 	}
 	reason := trapReason(err)
 	switch {
 	case reason == trapStack:
 		return outcome{code: CodeLimitStack}
-	case reason == "" && notInstantiated:
+	case reason == "" && !instantiated:
 		return outcome{code: CodeModuleEngine, detail: firstLine(err.Error())}
 	case reason == "":
 		reason = "the engine gave an unknown reason"

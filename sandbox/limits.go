@@ -3,6 +3,8 @@ package sandbox
 import (
 	"fmt"
 	"time"
+
+	"github.com/krmsafe/krmsafe/internal/fuel"
 )
 
 // Limits bound one run. Every field must be positive: the zero Limits run
@@ -10,7 +12,7 @@ import (
 type Limits struct {
 	MemoryPages    uint32        // 64 KiB pages of linear memory
 	TableElements  uint32        // entries over all tables
-	CallDepth      uint32        // nested wasm calls
+	CallDepth      uint32        // nested wasm calls; more than 1900 count as 1900, which both engines hold
 	Fuel           uint64        // units of fuel/v1
 	Timeout        time.Duration // wall clock over decode, compile, start, run and output
 	CompileTimeout time.Duration // part of Timeout that decode and compile may take
@@ -36,7 +38,7 @@ const (
 	maxStreamBytes   = 1 << 31
 	maxCompileBytes  = 1 << 40
 	maxTableElements = 1 << 27
-	maxFuel          = 1 << 62
+	maxFuel          = fuel.MaxFuel
 )
 
 // check names the first field that is zero or beyond what can be kept.

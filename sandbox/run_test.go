@@ -79,6 +79,7 @@ func TestRunStops(t *testing.T) {
 		{"exit like a cancellation", sandbox.CodeGuestExit, asm.Exit(0xffffffff), nil},
 		{"trap", sandbox.CodeGuestTrap, asm.Trap(), nil},
 		{"endless loop", sandbox.CodeLimitTime, asm.Spin(), func(l *sandbox.Limits) { l.Timeout = time.Second }},
+		{"endless loop by fuel", sandbox.CodeLimitFuel, asm.Spin(), func(l *sandbox.Limits) { l.Fuel = 1e6 }},
 		{"flood", sandbox.CodeLimitOutput, asm.Flood(1), nil},
 		{"flood of errors", sandbox.CodeLimitStderr, asm.Flood(2), nil},
 	} {

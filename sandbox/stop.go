@@ -17,7 +17,7 @@ func stopText(code string, l Limits, detail string) (message, hint string) {
 	case CodeLimitFuel:
 		return fmt.Sprintf("the function used up its %d units of fuel", l.Fuel), raise("fuel", "--fuel")
 	case CodeLimitDepth:
-		return fmt.Sprintf("the function's calls were nested deeper than %d", l.CallDepth), raise("callDepth", "--call-depth")
+		return fmt.Sprintf("the function's calls were nested deeper than %d", callDepth(l)), depthHint(l, raise)
 	case CodeLimitStack:
 		return "the function's calls needed more stack than the engine has", "lower limits.callDepth to end such a run earlier, or run it with the other engine"
 	case CodeLimitTime:
@@ -46,6 +46,14 @@ func stopText(code string, l Limits, detail string) (message, hint string) {
 		return "the function made its process ask the kernel for something the jail forbids", "treat the module as hostile, and report it"
 	}
 	return "the function was stopped", ""
+}
+
+// depthHint says how to move the depth, where it can be moved.
+func depthHint(l Limits, raise func(field, flag string) string) string {
+	if callDepth(l) < l.CallDepth {
+		return "no deeper nesting is the same on both engines; rewrite the recursion as a loop"
+	}
+	return raise("callDepth", "--call-depth")
 }
 
 func aside(detail string) string {
