@@ -9,6 +9,14 @@ const (
 	LayoutCNCF Layout = "cncf-wasm"
 	// LayoutArtifact is an OCI 1.1 artifact with the empty config, an artifactType and one layer application/wasm.
 	LayoutArtifact Layout = "artifact"
+	// LayoutWasmToOCI is the layout of wasm-to-oci and Kubewarden: config application/vnd.wasm.config.v1+json, one layer
+	// application/vnd.wasm.content.layer.v1+wasm.
+	LayoutWasmToOCI Layout = "wasm-to-oci"
+	// LayoutSolo is the layout of Solo and Istio: config application/vnd.module.wasm.config.v1+json, one layer
+	// application/vnd.module.wasm.content.layer.v1+wasm.
+	LayoutSolo Layout = "solo"
+	// LayoutImage is a container image built FROM scratch for wasi/wasm, with one .wasm file in its layers.
+	LayoutImage Layout = "image"
 )
 
 // Artifact is a module with everything that was found about it. Every digest in it was computed here, from bytes that were read.

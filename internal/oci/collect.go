@@ -155,7 +155,7 @@ func (c *collector) take(ctx context.Context, e Evidence, layer descriptor) erro
 	if total > c.limits.EvidenceTotal {
 		return c.limits.total().exceeded("evidence about "+e.Subject, total)
 	}
-	body, err := c.src.blob(ctx, layer, "evidence", c.limits.bundle())
+	body, err := readBlob(ctx, c.src, layer, "evidence", c.limits.bundle())
 	if err != nil {
 		return c.passOver(err, e.Manifest, e.Source)
 	}

@@ -157,7 +157,7 @@ func checkedMirrors(in []Mirror) ([]Mirror, error) {
 func (c Config) located(ref Ref) (host, repository string) {
 	name := ref.Registry + "/" + ref.Repository
 	for _, m := range c.Mirrors {
-		if rest, ok := strings.CutPrefix(name, m.Prefix); ok && strings.HasPrefix(rest, "/") {
+		if rest, ok := strings.CutPrefix(name, m.Prefix); ok && (rest == "" || rest[0] == '/') {
 			host, repository, _ = strings.Cut(m.Location+rest, "/")
 			return host, repository
 		}

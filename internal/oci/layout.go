@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -98,18 +99,11 @@ func (l *layout) readIndex() error {
 	return nil
 }
 
-// read reads one regular file. Anything else, such as a pipe that would never end, is refused before it is opened.
+// read reads one file whole.
 func (l *layout) read(name string, b bound) ([]byte, error) {
-	info, err := l.root.Stat(name)
+	f, info, err := l.openFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("layout %q: %w", l.dir, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, layoutError(l.dir, "layout.malformed", fmt.Sprintf("%q is not a regular file", name), "")
-	}
-	f, err := l.root.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("layout %q: %w", l.dir, err)
+		return nil, err
 	}
 	defer f.Close() //nolint:errcheck // read only
 	body, err := readBounded(f, name, info.Size(), b)
@@ -117,6 +111,22 @@ func (l *layout) read(name string, b bound) ([]byte, error) {
 		return nil, fmt.Errorf("layout %q: %w", l.dir, err)
 	}
 	return body, nil
+}
+
+// openFile opens a regular file. Anything else, such as a pipe that would never end, is refused before it is opened.
+func (l *layout) openFile(name string) (*os.File, fs.FileInfo, error) {
+	info, err := l.root.Stat(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("layout %q: %w", l.dir, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, nil, layoutError(l.dir, "layout.malformed", fmt.Sprintf("%q is not a regular file", name), "")
+	}
+	f, err := l.root.Open(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("layout %q: %w", l.dir, err)
+	}
+	return f, info, nil
 }
 
 func blobPath(digest string) string {
@@ -135,6 +145,9 @@ func (l *layout) document(ctx context.Context, name string) (document, error) {
 	digest := name
 	if !validDigest(name) {
 		entry, ok := l.named(name)
+		if !ok {
+			entry, ok = l.cosignEntry(name)
+		}
 		if !ok {
 			return document{}, l.missing(fmt.Sprintf("the name %q", name))
 		}
@@ -195,7 +208,7 @@ func (l *layout) only(ctx context.Context) (document, error) {
 	var found []document
 	seen := map[string]bool{}
 	for i, e := range l.entries {
-		if seen[e.Digest] || docs[i].digest == "" || docs[i].Subject != nil || strings.HasPrefix(e.Annotations[annotationRefName], "sha256-") {
+		if seen[e.Digest] || docs[i].digest == "" || isEvidence(e, docs[i]) {
 			continue
 		}
 		seen[e.Digest] = true
@@ -239,21 +252,21 @@ func (l *layout) scan(ctx context.Context) ([]document, error) {
 	return l.docs, l.scanE
 }
 
-func (l *layout) blob(ctx context.Context, d descriptor, what string, b bound) ([]byte, error) {
+func (l *layout) open(ctx context.Context, d descriptor, what string) (io.ReadCloser, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if d.Size > b.max {
-		return nil, b.exceeded(what+" "+d.Digest, d.Size)
-	}
-	body, err := l.read(blobPath(d.Digest), b)
+	f, info, err := l.openFile(blobPath(d.Digest))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, l.missing(what + " " + d.Digest)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return body, checkBlob(what, d, body)
+	if info.Size() != d.Size {
+		return nil, errors.Join(wrongSize(what, d, info.Size()), f.Close())
+	}
+	return f, nil
 }
 
 // referrers finds the manifests of index.json whose subject is digest, and those of a fallback tag.
@@ -269,5 +282,8 @@ func (l *layout) referrers(ctx context.Context, digest string) ([]candidate, err
 		}
 	}
 	tagged, err := fallback(ctx, l, digest)
-	return append(found, tagged...), err
+	if found = append(found, tagged...); err != nil || len(found) > 0 {
+		return found, err
+	}
+	return l.orphans(ctx, digest)
 }

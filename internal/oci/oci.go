@@ -24,6 +24,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -51,12 +52,13 @@ func New(config Config) (*Client, error) {
 	return c, nil
 }
 
-// source is where documents and blobs come from: a registry or a layout. Each method hashes what it returns.
+// source is where documents and blobs come from: a registry or a layout. A
+// document is hashed where it is read, a blob by who reads it.
 type source interface {
 	// document reads a manifest or index by tag or by digest. Where there is none, absent(err) holds.
 	document(ctx context.Context, tagOrDigest string) (document, error)
-	// blob reads one blob of the size and digest that d gives.
-	blob(ctx context.Context, d descriptor, what string, b bound) ([]byte, error)
+	// open opens the blob that d names, unchecked: readBlob and openBlob do the checking.
+	open(ctx context.Context, d descriptor, what string) (io.ReadCloser, error)
 	// referrers lists the manifests that name digest as their subject, by every way the source has. The list is a claim.
 	referrers(ctx context.Context, digest string) ([]candidate, error)
 	close()
@@ -77,14 +79,18 @@ func (c *Client) open(ctx context.Context, ref Ref) (source, error) {
 		return openLayout(ref, c.limits)
 	case SourceRegistry:
 		if c.config.Offline {
-			return nil, &RegistryError{
-				Code: "registry.offline", Registry: ref.Registry, Op: fmt.Sprintf("opening %s", ref), Message: "the network is not to be used",
-				Hint: "pull the artifact to a layout where there is a network, and name it as oci-layout:DIR",
-			}
+			return nil, offline(ref)
 		}
 		return c.web.repository(ctx, ref), nil
 	}
 	return nil, &RefError{Ref: ref.String(), Code: "ref.empty", Reason: "it was not made by ParseRef"}
+}
+
+func offline(ref Ref) *RegistryError {
+	return &RegistryError{
+		Code: "registry.offline", Registry: ref.Registry, Op: "opening " + ref.String(), Message: "the network is not to be used",
+		Hint: "pull the artifact to a layout where there is a network, and name it as oci-layout:DIR",
+	}
 }
 
 // Fetch resolves ref once to a digest, reads the manifest, the module and all evidence about it, and checks every byte against
@@ -110,7 +116,7 @@ func (c *Client) fetch(ctx context.Context, src source, ref Ref) (*Artifact, err
 	if err != nil {
 		return nil, err
 	}
-	pick := picker{src: src, limits: c.limits, platform: c.config.Platform, progress: c.config.Progress}
+	pick := picker{src: src, limits: c.limits, platform: c.config.Platform}
 	artifact, err := pick.module(ctx, top)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package oci
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +15,15 @@ const (
 	typeEmpty       = "application/vnd.oci.empty.v1+json"
 	emptyDigest     = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" // of {}
 	bundleTypeStart = "application/vnd.dev.sigstore.bundle"
+
+	typeKubewardenConfig = "application/vnd.wasm.config.v1+json"
+	typeKubewardenLayer  = "application/vnd.wasm.content.layer.v1+wasm"
+	typeSoloConfig       = "application/vnd.module.wasm.config.v1+json"
+	typeSoloLayer        = "application/vnd.module.wasm.content.layer.v1+wasm"
 )
+
+// componentHint is the remedy for a component.
+const componentHint = "build the function for WASI preview 1 (GOOS=wasip1 GOARCH=wasm in Go, wasm32-wasip1 in Rust)"
 
 // picker finds the one module in a document. Its rules are deterministic and know no preference: two candidates are a refusal,
 // and no annotation, title or entry point chooses between them.
@@ -24,7 +31,6 @@ type picker struct {
 	src      source
 	limits   Limits
 	platform string
-	progress func(Progress)
 }
 
 // module descends from the top document to the module.
@@ -45,6 +51,12 @@ func (p picker) module(ctx context.Context, top document) (*Artifact, error) {
 		err = p.cncf(ctx, doc, artifact)
 	case typeEmpty:
 		err = p.single(ctx, doc, artifact)
+	case typeKubewardenConfig:
+		err = p.plain(ctx, doc, artifact, LayoutWasmToOCI, typeKubewardenLayer)
+	case typeSoloConfig:
+		err = p.plain(ctx, doc, artifact, LayoutSolo, typeSoloLayer)
+	case typeOCIConfig, typeDockerConfig:
+		err = p.image(ctx, doc, artifact)
 	default:
 		err = refuseLayout(doc, "its config has the media type %q, in which no module is published", shorten(doc.Config.MediaType, 100))
 	}
@@ -69,25 +81,18 @@ func (p picker) cncf(ctx context.Context, doc document, artifact *Artifact) erro
 	if err != nil {
 		return err
 	}
-	body, err := p.src.blob(ctx, *doc.Config, "config", p.limits.config())
-	if err != nil {
-		return err
-	}
 	var config struct {
 		Architecture string   `json:"architecture"`
 		OS           string   `json:"os"`
 		LayerDigests []string `json:"layerDigests"`
 	}
-	if err := checkJSON(body, p.limits.depth()); err != nil {
-		return refuse(doc, "artifact.malformed", "", "config %s: %v", doc.Config.Digest, err)
-	}
-	if err := json.Unmarshal(body, &config); err != nil {
-		return refuse(doc, "artifact.malformed", "", "config %s: %s", doc.Config.Digest, jsonReason(err))
+	if err := p.readConfig(ctx, doc, &config); err != nil {
+		return err
 	}
 	artifact.Layout, artifact.Platform = LayoutCNCF, config.OS+"/"+config.Architecture
 	switch {
 	case config.OS == "wasip2" || config.OS == "wasip3":
-		return refuse(doc, "module.component", "build the function for WASI preview 1 (GOOS=wasip1 GOARCH=wasm in Go, wasm32-wasip1 in Rust)", "it is a component for %s, and %s is not supported", config.OS, config.OS)
+		return refuse(doc, "module.component", componentHint, "it is a component for %s, and %s is not supported", config.OS, config.OS)
 	case config.OS != "wasip1" || config.Architecture != "wasm":
 		return refuse(doc, "artifact.platform", "", "its config is for %q, not for wasip1/wasm", shorten(artifact.Platform, 60))
 	case !slices.Equal(config.LayerDigests, []string{layer.Digest}):
@@ -114,24 +119,34 @@ func (p picker) single(ctx context.Context, doc document, artifact *Artifact) er
 	return p.rawModule(ctx, layer, artifact)
 }
 
+// plain reads the two older layouts, in which one layer of a type of its own is the module and the config says nothing.
+func (p picker) plain(ctx context.Context, doc document, artifact *Artifact, layout Layout, layerType string) error {
+	layer, err := onlyLayer(doc, layerType)
+	if err != nil {
+		return err
+	}
+	artifact.Layout = layout
+	return p.rawModule(ctx, layer, artifact)
+}
+
 // onlyLayer gives the layer of a manifest that must have exactly one, of the given type.
 func onlyLayer(doc document, mediaType string) (descriptor, error) {
 	if n := len(doc.Layers); n != 1 {
 		return descriptor{}, refuse(doc, "artifact.ambiguous", "publish the module alone", "it has %d layers where exactly one is allowed", n)
 	}
 	layer := doc.Layers[0]
-	if layer.MediaType != mediaType {
-		return descriptor{}, refuseLayout(doc, "its layer has the media type %q, not %q", shorten(layer.MediaType, 100), mediaType)
+	switch err := layerSupported(doc, layer); {
+	case layer.MediaType == mediaType && len(layer.URLs) == 0:
+		return layer, nil
+	case err != nil:
+		return descriptor{}, err
 	}
-	if len(layer.URLs) > 0 {
-		return descriptor{}, refuse(doc, "artifact.foreign_layer", "", "its layer is to be read from elsewhere")
-	}
-	return layer, nil
+	return descriptor{}, refuseLayout(doc, "its layer has the media type %q, not %q", shorten(layer.MediaType, 100), mediaType)
 }
 
 // rawModule reads a layer that is the module itself.
 func (p picker) rawModule(ctx context.Context, layer descriptor, artifact *Artifact) error {
-	body, err := p.src.blob(ctx, layer, "module", p.limits.module())
+	body, err := readBlob(ctx, p.src, layer, "module", p.limits.module())
 	if err != nil {
 		return err
 	}
@@ -149,7 +164,7 @@ func checkModule(a *Artifact) error {
 	case bytes.Equal(head, []byte("\x00asm\x0d\x00\x01\x00")):
 		return &ArtifactError{
 			Code: "module.component", Digest: a.ModuleDigest, Message: "it is a WebAssembly component, and wasip2 is not supported",
-			Hint: "build the function for WASI preview 1 (GOOS=wasip1 GOARCH=wasm in Go, wasm32-wasip1 in Rust)",
+			Hint: componentHint,
 		}
 	}
 	return &ArtifactError{

@@ -126,50 +126,41 @@ func contentType(resp *http.Response) string {
 	return t
 }
 
-func mismatch(what, want, got string) error {
-	return &ArtifactError{Code: "artifact.digest_mismatch", Digest: want, Message: fmt.Sprintf("%s %s has the digest %s: its bytes were changed", what, want, got)}
-}
-
-func (r *repository) blob(ctx context.Context, d descriptor, what string, b bound) ([]byte, error) {
-	if d.Size > b.max {
-		return nil, b.exceeded(what+" "+d.Digest, d.Size)
-	}
+func (r *repository) open(ctx context.Context, d descriptor, what string) (io.ReadCloser, error) {
 	op := "fetching " + what + " " + d.Digest
 	resp, err := r.get(ctx, r.client, "/v2/"+r.repo+"/blobs/"+d.Digest, op)
 	if err != nil {
 		return nil, err
 	}
-	defer r.drop(resp)
 	if resp.ContentLength >= 0 && resp.ContentLength != d.Size {
+		_ = resp.Body.Close()
 		return nil, wrongSize(what, d, resp.ContentLength)
 	}
-	exact := b
-	exact.max = d.Size
-	body, err := readBounded(r.watched(resp.Body, what, d), what+" "+d.Digest, -1, exact)
-	var le *LimitError
-	if errors.As(err, &le) {
-		return nil, wrongSize(what, d, d.Size+1)
-	}
-	if err != nil {
-		return nil, r.bodyError(op, d.Digest, err)
-	}
-	return body, checkBlob(what, d, body)
+	return &stream{repository: r, op: op, next: r.watched(resp.Body, what, d), body: resp.Body}, nil
 }
 
-// checkBlob holds a blob to its descriptor.
-func checkBlob(what string, d descriptor, body []byte) error {
-	if int64(len(body)) != d.Size {
-		return wrongSize(what, d, int64(len(body)))
-	}
-	if got := digestOf(body); got != d.Digest {
-		return mismatch(what, d.Digest, got)
-	}
-	return nil
+// stream is the body of a blob, whose errors say which registry broke off.
+type stream struct {
+	repository *repository
+	op         string
+	next       io.Reader
+	body       io.Closer
 }
 
-func wrongSize(what string, d descriptor, got int64) error {
-	return &ArtifactError{Code: "artifact.size", Digest: d.Digest, Message: fmt.Sprintf("%s %s has %d bytes or more, not the %d of its descriptor", what, d.Digest, got, d.Size)}
+// Read passes on what arrives.
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.next.Read(p)
+	switch {
+	case err == nil || errors.Is(err, io.EOF):
+		return n, err
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return n, &RegistryError{Code: "registry.short", Registry: s.repository.name, Op: s.op, Message: "the answer ended early", Err: errShort}
+	}
+	return n, s.repository.broken(s.op, err)
 }
+
+// Close ends the stream.
+func (s *stream) Close() error { return s.body.Close() }
 
 // bodyError words what went wrong while a body was read.
 func (r *repository) bodyError(op, digest string, err error) error {

@@ -108,6 +108,15 @@ func rootCAs(file string) (*x509.CertPool, error) {
 // repository prepares to read one repository, at its mirror where it has one.
 func (w *web) repository(ctx context.Context, ref Ref) *repository {
 	name, repo := w.config.located(ref)
+	return w.at(ctx, name, repo)
+}
+
+// origin prepares to write one repository, mirrors aside.
+func (w *web) origin(ctx context.Context, ref Ref) *repository {
+	return w.at(ctx, ref.Registry, ref.Repository)
+}
+
+func (w *web) at(ctx context.Context, name, repo string) *repository {
 	r := &repository{web: w, name: name, host: name, repo: repo, limits: w.config.Limits}
 	if name == "docker.io" {
 		r.host = "registry-1.docker.io"
