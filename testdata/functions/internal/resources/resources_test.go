@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-var update = flag.Bool("update", false, "rewrite shop.yaml and shop-list.yaml")
+var update = flag.Bool("update", false, "rewrite shop.yaml and the two lists")
 
 const root = "../../../resources"
 
@@ -49,13 +49,19 @@ func TestShopListIsItsFilesRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	compare(t, "shop-list.yaml", list(t, nodes, nil))
 	config, err := yaml.ReadFile(filepath.Join(root, "set-metadata.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list bytes.Buffer
-	err = kio.ByteWriter{
-		Writer:                &list,
+	compare(t, "set-metadata-list.yaml", list(t, nodes, config))
+}
+
+func list(t *testing.T, nodes []*yaml.RNode, config *yaml.RNode) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	err := kio.ByteWriter{
+		Writer:                &b,
 		KeepReaderAnnotations: true,
 		WrappingAPIVersion:    kio.ResourceListAPIVersion,
 		WrappingKind:          kio.ResourceListKind,
@@ -64,7 +70,7 @@ func TestShopListIsItsFilesRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	compare(t, "shop-list.yaml", list.Bytes())
+	return b.Bytes()
 }
 
 func compare(t *testing.T, name string, got []byte) {

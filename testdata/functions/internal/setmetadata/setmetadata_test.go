@@ -20,7 +20,7 @@ func TestSetMetadata(t *testing.T) {
 // sets exists before, it may add lines and nothing else: comments, order, quotes and
 // multi-line strings come back as they were.
 func TestShopOnlyGains(t *testing.T) {
-	input, err := os.ReadFile("../../../resources/shop-list.yaml")
+	input, err := os.ReadFile("../../../resources/set-metadata-list.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
