@@ -108,7 +108,7 @@ func compileRule(field string, r *Rule, haveRoot bool) (rule, error) {
 		out.name = r.Match[0]
 	}
 	if r.Signers < 0 || r.Signers > MaxCandidates {
-		return out, policyError("trust.signers", field+".require.signers", "the rule asks for %d signers; want 1 to %d", r.Signers, MaxCandidates)
+		return out, policyError("trust.signers", field+".require.signatures", "the rule asks for %d signers; want 1 to %d", r.Signers, MaxCandidates)
 	}
 	if len(r.Pin) > 0 {
 		return out, checkPins(field, r)
@@ -163,7 +163,7 @@ func checkNames(field string, r *Rule, names map[string]bool) error {
 			return policyError("trust.attestation", at, "a required attestation needs a predicateType")
 		}
 		if q.Signers < 0 || q.Signers > MaxCandidates {
-			return policyError("trust.signers", at+".signers", "an attestation by %d signers is required; want 1 to %d", q.Signers, MaxCandidates)
+			return policyError("trust.signers", at+".min", "an attestation by %d signers is required; want 1 to %d", q.Signers, MaxCandidates)
 		}
 		for _, n := range q.Authorities {
 			if !names[n] {
