@@ -151,7 +151,7 @@ func whole[T uint32 | uint64 | int64](d *decoder, object map[string]any, key str
 		return 0
 	}
 	n, err := strconv.ParseUint(number.String(), 10, 63)
-	if err != nil || n < 1 || n > uint64(ceiling) { //nolint:gosec // G115: ceilings are positive
+	if err != nil || n < 1 || n > uint64(ceiling) {
 		d.problem(ReasonRange, "limits.%s is %s, want a whole number from 1 to %d", key, number, ceiling)
 		return 0
 	}

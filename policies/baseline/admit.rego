@@ -28,6 +28,21 @@ reasons contains r if some r in budget.exceeded(limits)
 warnings contains r if some r in signature.accepted_unsigned
 
 # METADATA
+# title: The least jail
+# description: Complete, unless the operator asks for less with --require-jail.
+jail := input.request.flags.requireJail
+
+# METADATA
+# title: What the function may see
+# description: Secrets as placeholders.
+view := {"secrets": "placeholders"}
+
+# METADATA
+# title: What the function may change
+# description: What the output policy lets pass; no further bound.
+changes := {"only": ["any"]}
+
+# METADATA
 # title: What a run may use
 # description: Enough for a function built with Go and kyaml on some thousand resources.
 limits := {

@@ -139,8 +139,7 @@ _reserved_keys contains [c, key] if {
 	some c in input.changes
 	c.pointer == "/metadata/annotations"
 	some side in [c.before, c.after]
-	is_object(side)
-	some key, _ in side
+	some key in _keys(side)
 	strings.any_prefix_match(key, _reserved_prefixes)
 }
 
@@ -156,11 +155,13 @@ _reserved_keys contains [c, key] if {
 	some c in input.changes
 	c.pointer == ""
 	c.op != "remove"
-	some key in _annotation_keys(object.get(c.after, "metadata", {}))
+	some key in _annotation_keys(c.after.metadata)
 	strings.any_prefix_match(key, _reserved_prefixes)
 }
 
-_annotation_keys(metadata) := {key | some key, _ in object.get(metadata, "annotations", {})}
+_annotation_keys(metadata) := _keys(object.get(metadata, "annotations", {})) if metadata != null
+
+_keys(value) := {key | some key, _ in value} if value != null
 
 # METADATA
 # title: No object steers tools
@@ -200,35 +201,39 @@ _steers(c) if {
 #   id: output.path
 #   remedy: write new objects to plain .yaml files inside the package
 paths contains r if {
-	some c in input.changes
-	c.pointer == ""
-	c.op != "remove"
-	annotations := object.get(object.get(c.after, "metadata", {}), "annotations", {})
+	some message in _misplaced
+	r := reason.new(rego.metadata.rule(), message)
+}
+
+_misplaced contains message if {
+	some [c, annotations] in _new_annotations
 	some key in path_keys
 	path := annotations[key]
 	not _plain(path)
-	r := reason.new(rego.metadata.rule(), sprintf("%s is written to %s", [name(c.resource), json.marshal(path)]))
+	message := sprintf("%s is written to %s", [name(c.resource), json.marshal(path)])
 }
 
-paths contains r if {
-	some c in input.changes
-	c.pointer == ""
-	c.op != "remove"
-	annotations := object.get(object.get(c.after, "metadata", {}), "annotations", {})
-	some keys in [path_keys, index_keys]
-	count({annotations[key] | some key in keys}) > 1
-	r := reason.new(rego.metadata.rule(), sprintf("%s says two different places by its annotations", [name(c.resource)]))
-}
-
-paths contains r if {
-	some c in input.changes
-	c.pointer == ""
-	c.op != "remove"
-	annotations := object.get(object.get(c.after, "metadata", {}), "annotations", {})
+_misplaced contains message if {
+	some [c, annotations] in _new_annotations
 	some key in index_keys
 	index := annotations[key]
 	not _small_index(index)
-	r := reason.new(rego.metadata.rule(), sprintf("%s has the index %s in its file", [name(c.resource), json.marshal(index)]))
+	message := sprintf("%s has the index %s in its file", [name(c.resource), json.marshal(index)])
+}
+
+_misplaced contains message if {
+	some [c, annotations] in _new_annotations
+	some keys in [path_keys, index_keys]
+	count({annotations[key] | some key in keys}) > 1
+	message := sprintf("%s says two different places by its annotations", [name(c.resource)])
+}
+
+_new_annotations contains [c, annotations] if {
+	some c in input.changes
+	c.pointer == ""
+	c.op != "remove"
+	annotations := object.get(object.get(c.after, "metadata", {}), "annotations", {})
+	count(annotations) > 0
 }
 
 _plain(path) if {

@@ -77,3 +77,51 @@ tables contains r if {
 	count(input.module.tables) > 1
 	r := reason.new(rego.metadata.rule(), sprintf("the module has %d tables, at most 1 is accepted", [count(input.module.tables)]))
 }
+
+# METADATA
+# title: Only certain classes of imports
+# description: >-
+#   Takes a set or list of classes. Every function that Go builds imports the class fs without using it, and most
+#   import net; krmsafe gives neither, so that this rule is for those who want the imports gone as well.
+# custom:
+#   id: module.import_class
+#   remedy: build the function with TinyGo or Rust and without files or sockets, or accept the class in the policy
+import_classes_outside(classes) := {r |
+	some class in input.module.importClasses
+	not class in classes
+	r := reason.new(rego.metadata.rule(), sprintf("the module imports functions of the class %s", [class]))
+}
+
+# METADATA
+# title: Only certain features
+# description: Takes a set or list of WebAssembly features, as in input.module.features.
+# custom:
+#   id: module.feature
+#   remedy: build the function without the feature, or accept it in the policy
+features_outside(features) := {r |
+	some feature in input.module.features
+	not feature in features
+	r := reason.new(rego.metadata.rule(), sprintf("the module uses the WebAssembly feature %s", [feature]))
+}
+
+# METADATA
+# title: The module is not too large
+# description: Takes a number of bytes.
+# custom:
+#   id: module.size
+#   remedy: build the function without debugging information, or raise the bound in the policy
+larger_than(bytes) := {r |
+	input.module.sizeBytes > bytes
+	r := reason.new(rego.metadata.rule(), sprintf("the module has %d bytes, at most %d are accepted", [input.module.sizeBytes, bytes]))
+}
+
+# METADATA
+# title: The memory has a maximum
+# description: Go and most compilers declare none; krmsafe imposes one in any case.
+# custom:
+#   id: module.memory_maximum
+#   remedy: link the function with a maximum memory
+no_memory_maximum contains r if {
+	not input.module.memory.hasMax
+	r := reason.new(rego.metadata.rule(), "the module declares no maximum for its memory")
+}

@@ -5,9 +5,11 @@ package krmsafe.lib.reason
 
 # METADATA
 # title: A reason from a rule's metadata
-# description: The rule's custom.id and custom.remedy with the message that shows the fact.
+# description: >-
+#   The rule's custom.id and custom.remedy with the message that shows the fact. A rule without them still refuses;
+#   note that rego.metadata.rule() speaks only of the definition that the metadata stands above.
 new(metadata, message) := {
-	"id": metadata.custom.id,
+	"id": object.get(metadata, ["custom", "id"], "policy.unnamed_rule"),
 	"message": message,
-	"remedy": metadata.custom.remedy,
+	"remedy": object.get(metadata, ["custom", "remedy"], ""),
 }

@@ -1,0 +1,132 @@
+package krmsafe.lib.allowances_test
+
+import data.krmsafe.lib.allowances
+import data.krmsafe.lib.fixture
+
+ids(granted, list) := {r.id | some r in allowances.bounds with input as object.union(fixture.with_changes(list), {"granted": granted})}
+
+at(path) := fixture.change("replace", fixture.deployment, path, 1, 2)
+
+on(resource, path) := fixture.change("replace", resource, path, 1, 2)
+
+allowed(name, path) if ids({"only": [name]}, [at(path)]) == set()
+
+denied(name, path) if ids({"only": [name]}, [at(path)]) == {"output.outside_allowance"}
+
+test_any_allowed if ids({"only": ["any"]}, [at(["spec", "x"])]) == set()
+
+test_none_denied if ids({"only": []}, [at(["spec", "x"])]) == {"output.outside_allowance"}
+
+test_nothing_changed_allowed if ids({"only": []}, []) == set()
+
+test_unknown_denied if ids({"only": ["all"]}, []) == {"output.unknown_allowance"}
+
+test_labels_and_annotations_allowed if {
+	every path in [
+		["metadata", "labels", "app"], ["metadata", "annotations"], ["spec", "template", "metadata", "labels", "app"],
+		["spec", "jobTemplate", "metadata", "annotations", "a"], ["spec", "jobTemplate", "spec", "template", "metadata", "labels", "app"],
+		["spec", "volumeClaimTemplates", "[metadata.name=x]", "metadata", "labels", "app"],
+	] {
+		allowed("labels-and-annotations", path)
+	}
+}
+
+test_labels_and_annotations_denied if {
+	every path in [
+		["metadata", "name"], ["metadata", "finalizers"], ["spec", "selector", "matchLabels", "app"], ["spec", "template", "metadata", "name"],
+		["data", "metadata", "labels"], ["spec", "metadata", "labels"], ["metadata"],
+	] {
+		denied("labels-and-annotations", path)
+	}
+}
+
+test_images_allowed if {
+	every path in [
+		["spec", "template", "spec", "containers", "[name=web]", "image"], ["spec", "containers", "[name=web]", "image"],
+		["spec", "template", "spec", "initContainers", "0", "image"], ["spec", "ephemeralContainers", "0", "image"],
+	] {
+		allowed("images", path)
+	}
+}
+
+test_images_denied if {
+	every path in [
+		["spec", "template", "spec", "containers", "[name=web]", "command"], ["spec", "template", "spec", "containers", "[name=web]"],
+		["image"], ["data", "containers", "x", "image"], ["spec", "image"],
+	] {
+		denied("images", path)
+	}
+}
+
+test_resources_and_replicas_allowed if {
+	allowed("resources-and-replicas", ["spec", "replicas"])
+	allowed("resources-and-replicas", ["spec", "template", "spec", "containers", "[name=web]", "resources", "limits", "cpu"])
+	allowed("resources-and-replicas", ["spec", "template", "spec", "initContainers", "[name=web]", "resources"])
+	ids({"only": ["resources-and-replicas"]}, [on(fixture.resource("autoscaling", "HorizontalPodAutoscaler"), ["spec", "maxReplicas"])]) == set()
+}
+
+test_resources_and_replicas_denied if {
+	denied("resources-and-replicas", ["spec", "maxReplicas"])
+	denied("resources-and-replicas", ["spec", "template", "spec", "containers", "[name=web]", "image"])
+	denied("resources-and-replicas", ["metadata", "containers", "x", "resources"])
+}
+
+test_namespace_allowed if {
+	allowed("namespace", ["metadata", "namespace"])
+	ids({"only": ["namespace"]}, [on(fixture.resource("rbac.authorization.k8s.io", "RoleBinding"), ["subjects", "0", "namespace"])]) == set()
+}
+
+test_namespace_denied if {
+	denied("namespace", ["metadata", "name"])
+	denied("namespace", ["subjects", "0", "namespace"])
+	ids({"only": ["namespace"]}, [on(fixture.resource("rbac.authorization.k8s.io", "RoleBinding"), ["subjects", "0", "name"])]) == {"output.outside_allowance"}
+}
+
+new(kind) := fixture.change("add", fixture.resource("", kind), [], null, {})
+
+test_generator_allowed if ids({"only": ["generator"], "add": [{"group": "", "kind": "ConfigMap"}]}, [new("ConfigMap")]) == set()
+
+test_generator_denied if {
+	ids({"only": ["generator"], "add": [{"group": "", "kind": "ConfigMap"}]}, [new("Service")]) == {"output.outside_allowance"}
+	ids({"only": ["generator"], "add": [{"group": "apps", "kind": "ConfigMap"}]}, [new("ConfigMap")]) == {"output.outside_allowance"}
+	ids({"only": ["generator"], "add": [{"group": "apps", "kind": "Deployment"}]}, [at(["spec", "x"])]) == {"output.outside_allowance"}
+}
+
+fields := [
+	{"group": "apps", "kind": "Deployment", "pointer": "/spec/template/spec/containers/*/env"},
+	{"group": "apps", "kind": "Deployment", "pointer": "/metadata/annotations/example.com~1team"},
+]
+
+test_fields_allowed if {
+	every path in [
+		["spec", "template", "spec", "containers", "[name=web]", "env"],
+		["spec", "template", "spec", "containers", "[name=web]", "env", "[name=A]", "value"],
+		["metadata", "annotations", "example.com/team"],
+	] {
+		ids({"only": ["fields"], "fields": fields}, [at(path)]) == set()
+	}
+}
+
+test_fields_denied if {
+	every path in [
+		["spec", "template", "spec", "containers"], ["spec", "template", "spec", "containers", "[name=web]", "envFrom"],
+		["metadata", "annotations", "example.com/other"], [],
+	] {
+		ids({"only": ["fields"], "fields": fields}, [at(path)]) == {"output.outside_allowance"}
+	}
+}
+
+test_fields_of_another_kind_denied if {
+	change := on(fixture.resource("apps", "StatefulSet"), ["metadata", "annotations", "example.com/team"])
+	ids({"only": ["fields"], "fields": fields}, [change]) == {"output.outside_allowance"}
+}
+
+test_granted_removal_allowed if {
+	removal := fixture.change("remove", fixture.deployment, [], {}, null)
+	ids({"only": ["images"], "remove": [{"group": "apps", "kind": "Deployment"}]}, [removal]) == set()
+	ids({"only": ["images"]}, [removal]) == {"output.outside_allowance"}
+}
+
+test_two_allowances_allowed if {
+	ids({"only": ["images", "namespace"]}, [at(["metadata", "namespace"]), at(["spec", "containers", "0", "image"])]) == set()
+}

@@ -1,0 +1,234 @@
+package krmsafe.lib.changes_test
+
+import data.krmsafe.lib.changes
+import data.krmsafe.lib.fixture
+
+ids(input_document) := {r.id | some r in changes.baseline with input as input_document}
+
+refused(id, list) if ids(fixture.with_changes(list)) == {id}
+
+allowed(list) if ids(fixture.with_changes(list)) == set()
+
+change(resource, path, before, after) := fixture.change("replace", resource, path, before, after)
+
+whole(op, resource, metadata) := fixture.change(op, resource, [], null, {"metadata": metadata}) if op == "add"
+
+whole(op, resource, metadata) := fixture.change(op, resource, [], {"metadata": metadata}, null) if op == "remove"
+
+new(resource, annotations) := whole("add", resource, {"annotations": annotations})
+
+configmap := fixture.resource("", "ConfigMap")
+
+test_label_allowed if ids(fixture.changes) == set()
+
+test_nothing_changed_allowed if allowed([])
+
+test_role_denied if ids(object.union(fixture.changes, {"function": {"role": ""}})) == {"output.role"}
+
+test_new_configmap_allowed if allowed([new(configmap, {})])
+
+test_new_without_metadata_allowed if allowed([fixture.change("add", configmap, [], null, {"data": {}})])
+
+test_removal_denied if refused("output.removed", [whole("remove", configmap, {})])
+
+test_removal_of_secret_denied_once if refused("output.removed", [whole("remove", fixture.resource("", "Secret"), {})])
+
+test_removal_granted_allowed if {
+	document := object.union(
+		fixture.with_changes([whole("remove", configmap, {})]),
+		{"granted": {"remove": [{"group": "", "kind": "ConfigMap"}]}},
+	)
+	ids(document) == set()
+}
+
+test_field_removal_allowed if allowed([fixture.change("remove", fixture.deployment, ["metadata", "labels", "app"], "web", null)])
+
+test_identity_denied[pointer] if {
+	some path in [["kind"], ["metadata", "name"], ["metadata", "namespace"]]
+	pointer := concat("/", path)
+	refused("output.identity", [change(fixture.deployment, path, "a", "b")])
+}
+
+test_identity_all_denied if count(test_identity_denied) == 3
+
+test_namespace_granted_allowed if {
+	document := object.union(
+		fixture.with_changes([change(fixture.deployment, ["metadata", "namespace"], "a", "b")]),
+		{"granted": {"only": ["namespace"]}},
+	)
+	ids(document) == set()
+}
+
+test_name_not_granted_by_namespace_denied if {
+	document := object.union(
+		fixture.with_changes([change(fixture.deployment, ["metadata", "name"], "a", "b")]),
+		{"granted": {"only": ["namespace"]}},
+	)
+	ids(document) == {"output.identity"}
+}
+
+protected := {
+	["rbac.authorization.k8s.io", "ClusterRoleBinding"],
+	["rbac.authorization.k8s.io", "Role"],
+	["admissionregistration.k8s.io", "MutatingWebhookConfiguration"],
+	["apiregistration.k8s.io", "APIService"],
+	["apiextensions.k8s.io", "CustomResourceDefinition"],
+	["", "Secret"],
+}
+
+test_new_protected_denied if {
+	every pair in protected {
+		refused("output.protected", [new(fixture.resource(pair[0], pair[1]), {})])
+	}
+}
+
+test_changed_protected_denied if {
+	every pair in protected {
+		refused("output.protected", [change(fixture.resource(pair[0], pair[1]), ["metadata", "labels", "a"], "b", "c")])
+	}
+}
+
+test_protected_granted_allowed if {
+	every pair in protected {
+		document := object.union(
+			fixture.with_changes([new(fixture.resource(pair[0], pair[1]), {})]),
+			{"granted": {"protected": [{"group": pair[0], "kind": pair[1]}]}},
+		)
+		ids(document) == set()
+	}
+}
+
+test_other_group_is_not_protected_allowed if allowed([new(fixture.resource("example.com", "Secret"), {})])
+
+functions := {"config.kubernetes.io/function", "config.k8s.io/function", "krmsafe.dev/function"}
+
+test_planted_function_denied if {
+	every key in functions {
+		refused("output.function", [fixture.change("add", fixture.deployment, ["metadata", "annotations", key], null, "exec: {path: x}")])
+	}
+}
+
+test_planted_function_in_new_object_denied if {
+	every key in functions {
+		refused("output.function", [new(configmap, {key: "exec: {path: x}"})])
+	}
+}
+
+test_planted_function_in_new_annotations_denied if {
+	refused("output.function", [fixture.change("add", fixture.deployment, ["metadata", "annotations"], null, {"config.kubernetes.io/function": "x"})])
+}
+
+test_planted_function_in_new_metadata_denied if {
+	refused("output.function", [fixture.change("add", fixture.deployment, ["metadata"], null, {"annotations": {"config.kubernetes.io/function": "x"}})])
+}
+
+test_removed_function_denied if {
+	refused("output.function", [fixture.change("remove", fixture.deployment, ["metadata", "annotations", "config.kubernetes.io/function"], "x", null)])
+}
+
+test_removed_annotations_with_function_denied if {
+	refused("output.function", [fixture.change("remove", fixture.deployment, ["metadata", "annotations"], {"config.kubernetes.io/function": "x"}, null)])
+}
+
+test_reserved_annotation_denied if {
+	every key in {
+		"config.kubernetes.io/local-config", "internal.config.kubernetes.io/path", "config.kubernetes.io/path", "config.k8s.io/id",
+		"kustomize.config.k8s.io/behavior", "internal.config.kubernetes.io/index", "internal.kpt.dev/upstream-identifier", "krmsafe.dev/anything",
+	} {
+		refused("output.reserved_annotation", [change(fixture.deployment, ["metadata", "annotations", key], "a", "b")])
+	}
+}
+
+test_reserved_annotation_in_new_object_denied if {
+	refused("output.reserved_annotation", [new(configmap, {"config.kubernetes.io/local-config": "true"})])
+}
+
+test_ordinary_annotation_allowed if allowed([change(fixture.deployment, ["metadata", "annotations", "example.com/team"], "a", "b")])
+
+test_annotations_without_reserved_allowed if {
+	allowed([fixture.change("add", fixture.deployment, ["metadata", "annotations"], null, {"example.com/team": "a"})])
+}
+
+steering := {
+	["kustomize.config.k8s.io", "Kustomization"], ["kustomize.config.k8s.io", "Component"], ["kpt.dev", "Kptfile"],
+	["", "List"], ["config.kubernetes.io", "ResourceList"], ["example.com", "Kustomization"],
+}
+
+test_steering_kind_denied if {
+	every pair in steering {
+		refused("output.kind", [new(fixture.resource(pair[0], pair[1]), {})])
+		refused("output.kind", [change(fixture.resource(pair[0], pair[1]), ["x"], 1, 2)])
+	}
+}
+
+test_list_by_another_name_denied if {
+	refused("output.kind", [fixture.change("add", fixture.resource("", "ConfigMapList"), [], null, {"items": []})])
+	refused("output.kind", [change(fixture.resource("", "ConfigMapList"), ["items", "0"], 1, 2)])
+}
+
+test_kind_that_ends_in_list_allowed if {
+	allowed([fixture.change("add", fixture.resource("example.com", "AllowList"), [], null, {"spec": {}})])
+	allowed([change(fixture.resource("example.com", "AllowList"), ["spec", "x"], 1, 2)])
+}
+
+test_path_allowed if {
+	every path in {"a.yaml", "a/b/c.yml", "A1/b_c-d.e.yaml"} {
+		allowed([new(configmap, {"internal.config.kubernetes.io/path": path, "config.kubernetes.io/path": path})])
+	}
+}
+
+test_path_denied if {
+	every path in {
+		"../a.yaml", "/etc/a.yaml", "a/../b.yaml", "a//b.yaml", ".git/hooks/pre-commit", ".github/workflows/x.yaml", "a/.x.yaml", "a.sh",
+		"C:\\x.yaml", "a\nb.yaml", "kustomization.yaml", "a/Kustomization.yml", "Kptfile", "kptfile.yaml", "", "a/", "~/a.yaml", "a b.yaml",
+	} {
+		refused("output.path", [new(configmap, {"internal.config.kubernetes.io/path": path})])
+		refused("output.path", [new(configmap, {"config.kubernetes.io/path": path})])
+	}
+}
+
+test_path_that_is_no_string_denied if refused("output.path", [new(configmap, {"config.kubernetes.io/path": 1})])
+
+test_two_paths_denied if {
+	refused("output.path", [new(configmap, {"internal.config.kubernetes.io/path": "a.yaml", "config.kubernetes.io/path": "b.yaml"})])
+}
+
+test_index_allowed if {
+	every index in {"0", "7", "1000000"} {
+		allowed([new(configmap, {"internal.config.kubernetes.io/index": index})])
+	}
+}
+
+test_index_denied if {
+	every index in {"-1", "01", "1000001", "x", "", "1e3", 7} {
+		refused("output.path", [new(configmap, {"internal.config.kubernetes.io/index": index})])
+	}
+}
+
+test_two_indexes_denied if {
+	refused("output.path", [new(configmap, {"internal.config.kubernetes.io/index": "1", "config.kubernetes.io/index": "2"})])
+}
+
+test_validator_denied if {
+	ids(object.union(fixture.changes, {"function": {"role": "validator"}})) == {"output.validator"}
+}
+
+test_validator_allowed if {
+	ids(object.union(fixture.with_changes([]), {"function": {"role": "validator"}})) == set()
+}
+
+test_generator_denied if {
+	ids(object.union(fixture.changes, {"function": {"role": "generator"}})) == {"output.generator"}
+}
+
+test_generator_allowed if {
+	ids(object.union(fixture.with_changes([new(configmap, {})]), {"function": {"role": "generator"}})) == set()
+}
+
+test_messages_name_resources if {
+	document := fixture.with_changes([
+		whole("remove", {"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "shop", "name": "web"}, {}),
+		whole("remove", {"group": "", "version": "v1", "kind": "Namespace", "namespace": "", "name": "shop"}, {}),
+	])
+	{r.message | some r in changes.removed with input as document} == {"Deployment.apps shop/web is removed", "Namespace shop is removed"}
+}

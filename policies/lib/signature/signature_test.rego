@@ -1,0 +1,38 @@
+package krmsafe.lib.signature_test
+
+import data.krmsafe.lib.fixture
+import data.krmsafe.lib.signature
+
+accepted := object.union(fixture.unsigned_facts, {"request": {"flags": {"allowUnsigned": true}}})
+
+file := object.union(fixture.unsigned_facts, {"request": {"source": "file", "reference": "fn.wasm"}})
+
+test_required_allowed if count(signature.required) == 0 with input as fixture.facts
+
+test_required_denied if {
+	every document in [fixture.unsigned_facts, accepted, file] {
+		{r.id | some r in signature.required with input as document} == {"signature.missing"}
+	}
+}
+
+test_required_or_accepted_allowed if {
+	every document in [fixture.facts, accepted] {
+		count(signature.required_or_accepted) == 0 with input as document
+	}
+}
+
+test_required_or_accepted_denied if {
+	every document in [fixture.unsigned_facts, file] {
+		{r.id | some r in signature.required_or_accepted with input as document} == {"signature.missing"}
+	}
+}
+
+test_accepted_unsigned_warns if {
+	{r.id | some r in signature.accepted_unsigned with input as accepted} == {"signature.accepted_unsigned"}
+}
+
+test_accepted_unsigned_does_not_warn if {
+	every document in [fixture.facts, object.union(fixture.facts, {"request": {"flags": {"allowUnsigned": true}}})] {
+		count(signature.accepted_unsigned) == 0 with input as document
+	}
+}

@@ -1,0 +1,61 @@
+package policies_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/krmsafe/krmsafe/policy"
+)
+
+// profiles are the complete policies, each tested with the library.
+var profiles = []string{"baseline", "ci-gate", "generators", "strict", "third-party"}
+
+// Every _test.rego passes, and together they evaluate nearly all that is
+// shipped.
+func TestRego(t *testing.T) {
+	const floor = 95
+	for _, profile := range profiles {
+		t.Run(profile, func(t *testing.T) {
+			library, err := policy.TestSourcesPath("lib")
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources, err := policy.TestSourcesPath(profile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			report, err := policy.Test(context.Background(), policy.TestConfig{Library: library, Sources: sources, Params: params(t, profile)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range report.Results {
+				if r.Outcome != policy.TestPass {
+					t.Errorf("%s:%d: %s: %s %s", r.File, r.Row, r.Name, r.Outcome, r.Message)
+				}
+			}
+			for _, f := range report.Coverage.Files {
+				if len(f.NotCovered) > 0 {
+					t.Logf("%s: not covered: lines %v", f.File, f.NotCovered)
+				}
+			}
+			if report.Coverage.Percent < floor {
+				t.Errorf("coverage of %s is %.1f %%, want %d %%", profile, report.Coverage.Percent, floor)
+			}
+			t.Logf("%d tests, coverage %.1f %%", len(report.Results), report.Coverage.Percent)
+		})
+	}
+}
+
+func params(t *testing.T, profile string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(profile, "params.json"))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
