@@ -268,7 +268,7 @@ func TestSwappedParts(t *testing.T) {
 	accepted(t, v, image, a)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			refused(t, v, image, transplant(t, a, tt.from, tt.path...))
+			_ = refused(t, v, image, transplant(t, a, tt.from, tt.path...))
 		})
 	}
 }

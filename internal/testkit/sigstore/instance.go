@@ -248,9 +248,7 @@ func (i *Instance) promise(cert *x509.Certificate) ([]byte, error) {
 	message = binary.BigEndian.AppendUint64(message, stamp)
 	message = append(message, 0, 1) // precert_entry
 	message = append(message, issuer[:]...)
-	n := len(cert.RawTBSCertificate)
-	message = append(message, byte(n>>16), byte(n>>8), byte(n))
-	message = append(message, cert.RawTBSCertificate...)
+	message = append(message, prefixed(3, cert.RawTBSCertificate)...)
 	message = append(message, 0, 0) // no extensions
 	sig, err := Key{private: i.ct}.sign(message)
 	if err != nil {
@@ -260,11 +258,14 @@ func (i *Instance) promise(cert *x509.Certificate) ([]byte, error) {
 	sct := append([]byte{0}, id[:]...)
 	sct = binary.BigEndian.AppendUint64(sct, stamp)
 	sct = append(sct, 0, 0, 4, 3) // no extensions, SHA-256, ECDSA
-	sct = binary.BigEndian.AppendUint16(sct, uint16(len(sig)))
-	sct = append(sct, sig...)
-	list := binary.BigEndian.AppendUint16(nil, uint16(len(sct)+2))
-	list = binary.BigEndian.AppendUint16(list, uint16(len(sct)))
-	return asn1.Marshal(append(list, sct...))
+	sct = append(sct, prefixed(2, sig)...)
+	return asn1.Marshal(prefixed(2, prefixed(2, sct)))
+}
+
+// prefixed writes the length of b in n bytes before it, as TLS does.
+func prefixed(n int, b []byte) []byte {
+	length := binary.BigEndian.AppendUint64(nil, uint64(len(b)))
+	return append(length[8-n:], b...)
 }
 
 func (i *Instance) stamp(sig []byte, at time.Time) ([]byte, error) {
