@@ -10,6 +10,7 @@ import (
 	"github.com/krmsafe/krmsafe/testdata/functions/internal/imagepolicy"
 )
 
+//nolint:forbidigo // a main with nothing below it
 func main() {
 	os.Exit(function.Run(imagepolicy.Processor(), os.Stdin, os.Stdout, os.Stderr))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/krmsafe/krmsafe/testdata/functions/internal/setmetadata"
 )
 
+//nolint:forbidigo // a main with nothing below it
 func main() {
 	os.Exit(function.Run(setmetadata.Processor(), os.Stdin, os.Stdout, os.Stderr))
 }

@@ -39,11 +39,11 @@ func Run(p framework.ResourceListProcessor, stdin io.Reader, stdout, stderr io.W
 		KeepReaderAnnotations: true,
 	})
 	if _, werr := stdout.Write(list.Bytes()); werr != nil {
-		fmt.Fprintf(stderr, "writing the resource list: %v\n", werr)
+		_, _ = fmt.Fprintf(stderr, "writing the resource list: %v\n", werr)
 		return 1
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		_, _ = fmt.Fprintln(stderr, err)
 		return 1
 	}
 	return 0

@@ -51,7 +51,7 @@ func Golden(t *testing.T, p framework.ResourceListProcessor, update bool) {
 func golden(t *testing.T, path string, got []byte, update bool) {
 	t.Helper()
 	if update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
+		if err := os.WriteFile(path, got, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -62,7 +62,7 @@ func golden(t *testing.T, path string, got []byte, update bool) {
 
 func read(t *testing.T, path string) []byte {
 	t.Helper()
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(path) //nolint:gosec // G304: a path of the test itself
 	if err != nil {
 		t.Fatal(err)
 	}
