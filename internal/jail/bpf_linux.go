@@ -19,7 +19,9 @@ const (
 )
 
 // deny answers a system call with an error number.
-func deny(errno unix.Errno) verdict { return verdict(unix.SECCOMP_RET_ERRNO | uint32(errno)) }
+func deny(errno unix.Errno) verdict {
+	return verdict(unix.SECCOMP_RET_ERRNO | uint32(errno)&unix.SECCOMP_RET_DATA) //nolint:gosec // G115: error numbers are small
+}
 
 // check is a condition on one argument: (arg & mask) is one of values, in the
 // low 32 bits; the high 32 bits must be zero where wide is set.
@@ -105,6 +107,7 @@ func (r rule) block() []unix.SockFilter {
 // could not follow, which is a failure too.
 func install(prog []unix.SockFilter) error {
 	fprog := unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]} //nolint:gosec // G115: assemble bounds it
+	//nolint:gosec // G103: the program is passed by address
 	r, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
 		unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&fprog)))
 	if errno != 0 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -75,7 +74,9 @@ var ErrNoHook = errors.New("the child process did not come up as one")
 // error is an *IncompleteError; a program whose main does not call Serve yields
 // ErrNoHook. When ctx ends before that, the child is killed. The child dies when
 // this process does; Kill ends it sooner, and must be called in the end.
-func Start(ctx context.Context, cfg Config) (*Child, error) {
+func Start(ctx context.Context, cfg Config) (*Child, error) { return start(ctx, cfg, required) }
+
+func start(ctx context.Context, cfg Config, demanded func(Level, string) bool) (*Child, error) {
 	//nolint:forbidigo // a child that starts children would be a fork bomb: see TestForgottenHook
 	if len(os.Args) > 0 && os.Args[0] == childName {
 		return nil, fmt.Errorf("%w: a child may not start another; main must call the child hook before anything else", ErrNoHook)
@@ -89,7 +90,7 @@ func Start(ctx context.Context, cfg Config) (*Child, error) {
 	defer cancel()
 	stop := context.AfterFunc(ctx, c.Kill)
 	defer stop()
-	if err := c.greet(cfg.Level, before); err != nil {
+	if err := c.greet(cfg.Level, before, demanded); err != nil {
 		c.Kill()
 		exit := c.Wait()
 		if ctxErr := context.Cause(ctx); ctxErr != nil {
@@ -136,13 +137,13 @@ func (c *Child) exec(cfg Config) error {
 		return err
 	}
 	var files [6]*os.File
-	for i := 0; i < len(files); i += 2 {
+	for i := range 3 {
 		r, w, err := os.Pipe()
 		if err != nil {
 			closeAll(files[:])
 			return err
 		}
-		files[i], files[i+1] = r, w
+		files[2*i], files[2*i+1] = r, w
 	}
 	c.cmd = &exec.Cmd{
 		Path: path, Args: []string{childName, cfg.Role, cfg.Level.String()}, Env: childEnv(), Dir: rootDir,
@@ -167,7 +168,7 @@ func closeAll(files []*os.File) {
 }
 
 // greet reads the child's report and checks it against the kernel's.
-func (c *Child) greet(level Level, before parentState) error {
+func (c *Child) greet(level Level, before parentState, demanded func(Level, string) bool) error {
 	_, payload, err := ReadFrame(c.out, Allowed{kindHello: helloMax})
 	if err != nil {
 		return fmt.Errorf("%w: %w; main must call the child hook before anything else", ErrNoHook, err)
@@ -179,7 +180,7 @@ func (c *Child) greet(level Level, before parentState) error {
 	c.report = judge(level, said, c.cmd.Process.Pid, before)
 	var missing []LayerState
 	for _, l := range c.report.Layers {
-		if !l.Held && required(level, l.Layer) {
+		if !l.Held && demanded(level, l.Layer) {
 			missing = append(missing, l)
 		}
 	}
@@ -298,7 +299,7 @@ func (t *tail) drain(f *os.File) {
 		if room := t.limit - len(t.buf); room > 0 {
 			t.buf = append(t.buf, buf[:min(n, room)]...)
 		}
-		if err != nil || n == 0 && err == io.EOF { //nolint:errorlint // Read returns io.EOF itself
+		if err != nil {
 			return
 		}
 	}

@@ -53,7 +53,7 @@ func WriteFrame(w io.Writer, kind Kind, payload []byte) error {
 func ReadFrame(r io.Reader, allowed Allowed) (Kind, []byte, error) {
 	var head [5]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		if err == io.EOF { //nolint:errorlint // ReadFull returns io.EOF itself
+		if err == io.EOF {
 			return 0, nil, io.EOF
 		}
 		return 0, nil, fmt.Errorf("reading a frame's head: %w", err)

@@ -23,7 +23,8 @@ func landlockABI() (int, error) {
 
 // landlockConfigs holds, by version, all that the version can forbid.
 var landlockConfigs = []landlock.Config{
-	{}, landlock.V1, landlock.V2, landlock.V3, landlock.V4, landlock.V5, landlock.V6,
+	{},
+	landlock.V1, landlock.V2, landlock.V3, landlock.V4, landlock.V5, landlock.V6,
 	landlock.V7, landlock.V8, landlock.V9, landlock.V10, landlock.V11,
 }
 
@@ -54,12 +55,12 @@ func landlockNet(abi int) error {
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil //nolint:nilerr // a system that gives no socket at all forbids more
+		return nil // a system that gives no socket at all forbids more
 	}
 	defer unix.Close(fd) //nolint:errcheck // it was never used
 	err = unix.Bind(fd, &unix.SockaddrInet4{Addr: netip.IPv4Unspecified().As4()})
 	if !errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("binding a TCP port was not denied: %v", err)
+		return fmt.Errorf("binding a TCP port was not denied: %w", orNone(err))
 	}
 	return nil
 }
@@ -70,7 +71,7 @@ func landlockScope(abi int) error {
 		return fmt.Errorf("this kernel's Landlock (version %d) cannot forbid signals and abstract sockets: Linux 6.12 can", abi)
 	}
 	if err := unix.Kill(unix.Getppid(), 0); !errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("signalling the parent was not denied: %v", err)
+		return fmt.Errorf("signalling the parent was not denied: %w", orNone(err))
 	}
 	return nil
 }

@@ -29,10 +29,10 @@ func filterOne() error {
 		return err
 	}
 	if _, err := unix.Open("/", unix.O_RDONLY|unix.O_CLOEXEC, 0); !errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("opening a path was not denied: %v", err)
+		return fmt.Errorf("opening a path was not denied: %w", orNone(err))
 	}
 	if _, err := unix.FcntlInt(0, unix.F_DUPFD, 0); !errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("duplicating a descriptor was not denied: %v", err)
+		return fmt.Errorf("duplicating a descriptor was not denied: %w", orNone(err))
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func (f fdFile) Read(p []byte) (int, error) {
 	for {
 		n, err := unix.Read(int(f), p)
 		switch {
-		case err == unix.EINTR: //nolint:errorlint // an Errno is not wrapped
+		case err == unix.EINTR:
 			continue
 		case err != nil:
 			return 0, err
@@ -66,7 +66,7 @@ func (f fdFile) Write(p []byte) (int, error) {
 	done := 0
 	for done < len(p) {
 		n, err := unix.Write(int(f), p[done:])
-		if err == unix.EINTR { //nolint:errorlint // an Errno is not wrapped
+		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {

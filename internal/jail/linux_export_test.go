@@ -1,0 +1,20 @@
+//go:build linux
+
+package jail
+
+// Skip makes a child leave a layer out and claim that it holds, as one that was
+// taken over could. It exists
+// in test binaries only, like the rest of this file.
+func Skip(layer string) { skipped[layer] = true }
+
+// Lack makes a child leave a layer out and say so, as on a kernel without it.
+func Lack(layer string) { lacking[layer] = true }
+
+// Lock takes on all of Landlock, whose parts cannot be had alone.
+func Lock() error {
+	abi, err := landlockABI()
+	if err != nil {
+		return err
+	}
+	return landlockAll(abi)
+}
