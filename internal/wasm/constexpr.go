@@ -6,13 +6,40 @@ package wasm
 func (d *decoder) constExpr(want ValType) {
 	at := d.r.Offset()
 	got := d.constInstr(at)
+	d.constEnd()
 	if d.ok() && got != want {
 		d.failAt(at, CodeInvalidType, "type mismatch: a constant expression of type %s where %s is wanted", got, want)
 	}
-	at = d.r.Offset()
-	if b := d.r.Byte(); d.ok() && Opcode(b) != OpEnd {
-		d.r.fail(refuseConst(b, at))
+}
+
+// constEnd reads the end of a constant expression. What else may stand there
+// is read on, to tell a value too many from arithmetic on values, which the
+// extended-const proposal allows.
+func (d *decoder) constEnd() {
+	for more := false; d.ok(); more = true {
+		at := d.r.Offset()
+		if d.r.Left() > 0 && isConst(Opcode(d.r.buf[d.r.pos])) {
+			d.constInstr(at)
+			continue
+		}
+		b := d.r.Byte()
+		switch {
+		case Opcode(b) == OpEnd && more:
+			d.failAt(at, CodeInvalidType, "type mismatch: a constant expression with more than one value")
+		case Opcode(b) == OpEnd:
+			return
+		case d.ok():
+			d.r.fail(refuseConst(b, at))
+		}
 	}
+}
+
+func isConst(op Opcode) bool {
+	switch op {
+	case OpI32Const, OpI64Const, OpF32Const, OpF64Const, OpRefNull, OpRefFunc, OpGlobalGet:
+		return true
+	}
+	return false
 }
 
 func (d *decoder) constInstr(at int) ValType {
@@ -78,8 +105,6 @@ func refuseConst(b byte, at int) *Error {
 		return featureError(CodeFeatureExtendedConst, at, "arithmetic in a constant expression")
 	case prefixGC:
 		return featureError(CodeFeatureGC, at, "opcode 0xfb in a constant expression")
-	case byte(OpI32Const), byte(OpI64Const), byte(OpF32Const), byte(OpF64Const), byte(OpRefNull), byte(OpRefFunc), byte(OpGlobalGet):
-		return errorAt(CodeInvalidType, at, "type mismatch: a constant expression with more than one value")
 	}
 	if Opcode(b).Immediates() == ImmIllegal && b != prefixMisc && b != prefixSIMD {
 		e := refuseOpcode(b, 0)

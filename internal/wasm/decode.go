@@ -125,7 +125,7 @@ func (d *decoder) vector(minBytes uint64, code, what string, limit uint32) int {
 	if !d.bound(code, what, uint64(n), limit) {
 		return 0
 	}
-	if uint64(n)*minBytes > uint64(len(d.r.buf)-d.r.pos) {
+	if uint64(n)*minBytes > d.r.left() {
 		d.fail(CodeTruncated, "a count promises %d %s and only %d bytes are left", n, what, d.r.Left())
 		return 0
 	}

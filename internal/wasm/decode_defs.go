@@ -3,7 +3,7 @@ package wasm
 import "fmt"
 
 func (d *decoder) types() {
-	n := d.vector(3, CodeLimitTypes, "types", d.limits.Types)
+	n := d.vector(2, CodeLimitTypes, "types", d.limits.Types)
 	// Each value type is one byte: what is left bounds them all together, and
 	// one array holds them.
 	arena := make([]ValType, 0, d.r.Left())
@@ -170,7 +170,7 @@ func (d *decoder) globalType() Global {
 }
 
 func (d *decoder) globals() {
-	n := d.vector(4, CodeLimitGlobals, "globals", d.limits.Globals)
+	n := d.vector(3, CodeLimitGlobals, "globals", d.limits.Globals)
 	all := make([]Global, 0, len(d.m.Globals)+n)
 	d.m.Globals = append(all, d.m.Globals...)
 	for i := 0; i < n && d.ok(); i++ {

@@ -37,6 +37,8 @@ func (r *Reader) Err() error {
 // Left is the number of bytes not read yet.
 func (r *Reader) Left() int { return len(r.buf) - r.pos }
 
+func (r *Reader) left() uint64 { return uint64(len(r.buf) - r.pos) } //nolint:gosec // pos never passes the end
+
 // Offset is the position of the next byte in the module.
 func (r *Reader) Offset() int { return r.base + r.pos }
 
@@ -65,7 +67,7 @@ func (r *Reader) Byte() byte {
 
 // Bytes returns the next n bytes without copying them.
 func (r *Reader) Bytes(n uint32) []byte {
-	if uint64(n) > uint64(r.Left()) {
+	if uint64(n) > r.left() {
 		r.failAt(r.pos, CodeTruncated, "a length reaches beyond the end of its section")
 		return nil
 	}
@@ -150,10 +152,10 @@ func (r *Reader) Name() []byte {
 // Count reads the length of a vector whose elements take at least minBytes
 // each, and refuses one that the bytes left cannot hold: what comes back may
 // be used to allocate.
-func (r *Reader) Count(minBytes int) uint32 {
+func (r *Reader) Count(minBytes uint64) uint32 {
 	start := r.pos
 	n := r.U32()
-	if r.err == nil && uint64(n)*uint64(max(minBytes, 1)) > uint64(r.Left()) {
+	if r.err == nil && uint64(n)*max(minBytes, 1) > r.left() {
 		r.failAt(start, CodeTruncated, "a count promises more elements than there are bytes left")
 		return 0
 	}

@@ -70,35 +70,37 @@ func splitSections(module []byte, customs uint32) ([]Section, error) {
 		at := r.Offset()
 		id := SectionID(r.Byte())
 		if err := checkSectionID(id, at); err != nil {
+			err.Section = id.String()
 			return nil, err
 		}
 		size := r.U32()
 		start := r.Offset()
 		r.Bytes(size)
-		if r.err != nil {
-			r.err.Section = id.String()
-			return nil, r.err
-		}
+		end := r.Offset()
 		if id == SectionCustom {
 			if seenCustoms++; seenCustoms > customs {
-				return nil, limitError(CodeLimitCustoms, "custom sections", uint64(seenCustoms), uint64(customs), at)
+				r.fail(limitError(CodeLimitCustoms, "custom sections", uint64(seenCustoms), uint64(customs), at))
 			}
 		} else {
 			place := sectionOrder[id]
 			if place == last {
-				return nil, errorAt(CodeSectionDuplicate, at, "the module has two %s sections", id)
+				r.fail(errorAt(CodeSectionDuplicate, at, "the module has two %s sections", id))
 			}
 			if place < last {
-				return nil, errorAt(CodeSectionOrder, at, "the %s section stands out of order", id)
+				r.fail(errorAt(CodeSectionOrder, at, "the %s section stands out of order", id))
 			}
 			last = place
 		}
-		sections = append(sections, Section{ID: id, Offset: at, Start: start, End: r.Offset()})
+		if r.err != nil {
+			r.err.Section = id.String()
+			return nil, r.err
+		}
+		sections = append(sections, Section{ID: id, Offset: at, Start: start, End: end})
 	}
 	return sections, nil
 }
 
-func checkSectionID(id SectionID, at int) error {
+func checkSectionID(id SectionID, at int) *Error {
 	switch {
 	case id <= SectionDataCount:
 		return nil

@@ -131,7 +131,7 @@ func (v *validator) countBlock() bool {
 // two bytes may pass as many values as a type allows.
 func (v *validator) countArity(n int) bool {
 	c := &v.m.Cost
-	c.TotalArity += uint64(n)
+	c.TotalArity += uint64(n) //nolint:gosec // lengths of lists
 	if c.TotalArity > v.limits.TotalArity {
 		return v.failWith(limitError(CodeLimitArity, "values passed by calls and branches", c.TotalArity, v.limits.TotalArity, 0))
 	}

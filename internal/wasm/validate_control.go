@@ -167,7 +167,7 @@ func (v *validator) branchTable() bool {
 	if !ok || !v.pop(I32) {
 		return false
 	}
-	if uint64(n) >= uint64(len(v.code)-v.pos) {
+	if int64(n) >= int64(len(v.code)-v.pos) {
 		return v.fail(CodeTruncated, "a br_table promises %d labels and only %d bytes are left", n, len(v.code)-v.pos)
 	}
 	if total := uint64(v.targets) + uint64(n) + 1; total > uint64(v.limits.BranchTargets) {

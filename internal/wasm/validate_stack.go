@@ -164,7 +164,7 @@ func (v *validator) index(what string, space int) (uint32, bool) {
 	if !ok {
 		return 0, false
 	}
-	if uint64(i) >= uint64(space) {
+	if int64(i) >= int64(space) {
 		return 0, v.fail(CodeInvalidIndex, "unknown %s %d, there are %d", what, i, space)
 	}
 	return i, true
