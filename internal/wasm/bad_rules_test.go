@@ -8,7 +8,7 @@ import (
 // badRules has a case for each validation rule; the official testsuite, which
 // TestSpecSuite runs, has thousands.
 func badRules() []badModule {
-	i32, funcs := asm.I32Const, func(f func(m *asm.Module)) []byte { return build(f) }
+	i32 := asm.I32Const
 	return []badModule{
 		{name: "operand type", code: wasm.CodeInvalidType, module: body(nil, asm.I64Const(0), asm.I32Eqz, asm.Drop), says: "i64 where i32 is wanted"},
 		{name: "operand missing", code: wasm.CodeInvalidType, module: body(nil, asm.Drop), says: "nothing to drop"},
@@ -23,67 +23,67 @@ func badRules() []badModule {
 		{name: "function", code: wasm.CodeInvalidIndex, module: body(nil, asm.Call(9))},
 		{name: "type of function", code: wasm.CodeInvalidIndex, module: mod(sec(wasm.SectionFunction, 1, 0))},
 		{name: "type of block", code: wasm.CodeInvalidIndex, module: raw(0, 0x02, 9, 0x0b, 0x0b)},
-		{name: "type of call_indirect", code: wasm.CodeInvalidIndex, module: funcs(func(m *asm.Module) {
+		{name: "type of call_indirect", code: wasm.CodeInvalidIndex, module: build(func(m *asm.Module) {
 			m.Table(asm.FuncRef, 1, -1)
 			m.Func(nil, nil, nil, i32(0), asm.Op(wasm.OpCallIndirect, 9, 0))
 		})},
-		{name: "call through a table of externref", code: wasm.CodeInvalidType, module: funcs(func(m *asm.Module) {
+		{name: "call through a table of externref", code: wasm.CodeInvalidType, module: build(func(m *asm.Module) {
 			m.Table(asm.ExternRef, 1, -1)
 			m.Func(nil, nil, nil, i32(0), asm.Op(wasm.OpCallIndirect, 0, 0))
 		})},
 		{name: "global", code: wasm.CodeInvalidIndex, module: body(nil, asm.Op(wasm.OpGlobalGet, 0), asm.Drop)},
-		{name: "immutable global", code: wasm.CodeInvalid, says: "immutable", module: funcs(func(m *asm.Module) {
+		{name: "immutable global", code: wasm.CodeInvalid, says: "immutable", module: build(func(m *asm.Module) {
 			m.Global(asm.I32, false, i32(0))
 			m.Func(nil, nil, nil, i32(0), asm.Op(wasm.OpGlobalSet, 0))
 		})},
 		{name: "table", code: wasm.CodeInvalidIndex, module: body(nil, i32(0), asm.Op(wasm.OpTableGet, 0), asm.Drop)},
-		{name: "memory", code: wasm.CodeInvalidIndex, module: funcs(func(m *asm.Module) {
+		{name: "memory", code: wasm.CodeInvalidIndex, module: build(func(m *asm.Module) {
 			m.Func(nil, nil, nil, i32(0), asm.I32Load, asm.Drop)
 		})},
-		{name: "data segment", code: wasm.CodeInvalidIndex, module: funcs(func(m *asm.Module) {
+		{name: "data segment", code: wasm.CodeInvalidIndex, module: build(func(m *asm.Module) {
 			m.PassiveData(nil)
 			m.Func(nil, nil, nil, asm.Op(wasm.OpDataDrop, 1))
 		})},
 		{name: "element segment", code: wasm.CodeInvalidIndex, module: body(nil, asm.Op(wasm.OpElemDrop, 0))},
-		{name: "data without memory", code: wasm.CodeInvalidIndex, module: funcs(func(m *asm.Module) { m.Data(0, []byte("x")) })},
-		{name: "elements without table", code: wasm.CodeInvalidIndex, module: funcs(func(m *asm.Module) { m.Elements(0, m.Func(nil, nil, nil)) })},
-		{name: "elements of another type", code: wasm.CodeInvalidType, module: funcs(func(m *asm.Module) {
+		{name: "data without memory", code: wasm.CodeInvalidIndex, module: build(func(m *asm.Module) { m.Data(0, []byte("x")) })},
+		{name: "elements without table", code: wasm.CodeInvalidIndex, module: build(func(m *asm.Module) { m.Elements(0, m.Func(nil, nil, nil)) })},
+		{name: "elements of another type", code: wasm.CodeInvalidType, module: build(func(m *asm.Module) {
 			m.Table(asm.ExternRef, 1, -1)
 			m.Elements(0, m.Func(nil, nil, nil))
 		})},
 		{name: "undeclared reference", code: wasm.CodeInvalid, says: "undeclared", module: body(nil, asm.Op(wasm.OpRefFunc, 0), asm.Drop)},
-		{name: "exported function", code: wasm.CodeInvalidIndex, module: funcs(func(m *asm.Module) { m.ExportFunc("f", 0) })},
-		{name: "duplicate export", code: wasm.CodeDuplicateExport, says: `"f"`, module: funcs(func(m *asm.Module) {
+		{name: "exported function", code: wasm.CodeInvalidIndex, module: build(func(m *asm.Module) { m.ExportFunc("f", 0) })},
+		{name: "duplicate export", code: wasm.CodeDuplicateExport, says: `"f"`, module: build(func(m *asm.Module) {
 			m.Export("f", wasm.KindMemory, m.Memory(0, -1))
 			m.ExportFunc("f", m.Func(nil, nil, nil))
 		})},
-		{name: "start with parameter", code: wasm.CodeInvalidType, module: funcs(func(m *asm.Module) {
+		{name: "start with parameter", code: wasm.CodeInvalidType, module: build(func(m *asm.Module) {
 			m.Start(m.Func(asm.Types{asm.I32}, nil, nil))
 		})},
-		{name: "start of nothing", code: wasm.CodeInvalidIndex, module: funcs(func(m *asm.Module) { m.Start(0) })},
-		{name: "constant of another type", code: wasm.CodeInvalidType, module: funcs(func(m *asm.Module) { m.Global(asm.I64, false, i32(0)) })},
-		{name: "constant without value", code: wasm.CodeInvalidType, module: funcs(func(m *asm.Module) { m.Global(asm.I64, false) })},
-		{name: "constant of two values", code: wasm.CodeInvalidType, module: funcs(func(m *asm.Module) { m.Global(asm.I32, false, i32(0), i32(0)) })},
-		{name: "constant that calls", code: wasm.CodeInvalidConst, module: funcs(func(m *asm.Module) {
+		{name: "start of nothing", code: wasm.CodeInvalidIndex, module: build(func(m *asm.Module) { m.Start(0) })},
+		{name: "constant of another type", code: wasm.CodeInvalidType, module: build(func(m *asm.Module) { m.Global(asm.I64, false, i32(0)) })},
+		{name: "constant without value", code: wasm.CodeInvalidType, module: build(func(m *asm.Module) { m.Global(asm.I64, false) })},
+		{name: "constant of two values", code: wasm.CodeInvalidType, module: build(func(m *asm.Module) { m.Global(asm.I32, false, i32(0), i32(0)) })},
+		{name: "constant that calls", code: wasm.CodeInvalidConst, module: build(func(m *asm.Module) {
 			m.Func(nil, asm.Types{asm.I32}, nil, i32(0))
 			m.Global(asm.I32, false, asm.Call(0))
 		})},
-		{name: "constant of a mutable global", code: wasm.CodeInvalidConst, module: funcs(func(m *asm.Module) {
+		{name: "constant of a mutable global", code: wasm.CodeInvalidConst, module: build(func(m *asm.Module) {
 			m.ImportGlobal("m", "g", asm.I32, true)
 			m.Global(asm.I32, false, asm.Op(wasm.OpGlobalGet, 0))
 		})},
-		{name: "constant of a defined global", code: wasm.CodeInvalidIndex, module: funcs(func(m *asm.Module) {
+		{name: "constant of a defined global", code: wasm.CodeInvalidIndex, module: build(func(m *asm.Module) {
 			m.Global(asm.I32, false, i32(0))
 			m.Global(asm.I32, false, asm.Op(wasm.OpGlobalGet, 0))
 		})},
-		{name: "vector operation in a constant", code: wasm.CodeInvalidConst, module: funcs(func(m *asm.Module) { m.Global(asm.V128, false, asm.Op(0xfd4d)) })},
-		{name: "memory above 4 GiB", code: wasm.CodeInvalidLimits, module: funcs(func(m *asm.Module) { m.Memory(1, 65537) })},
-		{name: "memory minimum above maximum", code: wasm.CodeInvalidLimits, module: funcs(func(m *asm.Module) { m.Memory(2, 1) })},
-		{name: "table minimum above maximum", code: wasm.CodeInvalidLimits, module: funcs(func(m *asm.Module) { m.Table(asm.FuncRef, 2, 1) })},
+		{name: "vector operation in a constant", code: wasm.CodeInvalidConst, module: build(func(m *asm.Module) { m.Global(asm.V128, false, asm.Op(0xfd4d)) })},
+		{name: "memory above 4 GiB", code: wasm.CodeInvalidLimits, module: build(func(m *asm.Module) { m.Memory(1, 65537) })},
+		{name: "memory minimum above maximum", code: wasm.CodeInvalidLimits, module: build(func(m *asm.Module) { m.Memory(2, 1) })},
+		{name: "table minimum above maximum", code: wasm.CodeInvalidLimits, module: build(func(m *asm.Module) { m.Table(asm.FuncRef, 2, 1) })},
 		{name: "alignment", code: wasm.CodeInvalidAlign, module: body(nil, i32(0), asm.Op(wasm.OpI32Load, 3, 0), asm.Drop)},
 		{name: "shuffle lane", code: wasm.CodeInvalid, says: "lane", module: raw(0, 0xfd, 0x0d, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0b)},
 		{name: "lane", code: wasm.CodeInvalid, says: "lane", module: raw(0, 0xfd, 0x15, 16, 0x0b)},
-		{name: "error names the function", code: wasm.CodeInvalidType, says: "function 1:", module: funcs(func(m *asm.Module) {
+		{name: "error names the function", code: wasm.CodeInvalidType, says: "function 1:", module: build(func(m *asm.Module) {
 			m.Func(nil, nil, nil)
 			m.Func(nil, nil, nil, asm.Drop)
 		})},

@@ -125,7 +125,7 @@ func (w *Walker) rare(kind Imm) bool {
 			return false
 		}
 		w.Imm = w.End
-		return w.skip(uint64(w.A))
+		return w.skip(w.A)
 	default: // ImmTable
 		return w.table()
 	}
@@ -135,7 +135,7 @@ func (w *Walker) table() bool {
 	if !w.u32(&w.A) {
 		return false
 	}
-	if uint64(w.A) >= uint64(len(w.code)-w.End) {
+	if int64(w.A) >= int64(len(w.code)-w.End) {
 		return w.fail(&Error{Code: CodeTruncated, Message: "a br_table promises more labels than there are bytes left"})
 	}
 	w.Imm = w.End
@@ -216,11 +216,11 @@ func (w *Walker) zero() bool {
 // second reads the other zero byte of memory.copy.
 func (w *Walker) second() bool { return w.zero() }
 
-func (w *Walker) skip(n uint64) bool {
-	if n > uint64(len(w.code)-w.End) {
+func (w *Walker) skip(n uint32) bool {
+	if int64(n) > int64(len(w.code)-w.End) {
 		return w.fail(&Error{Code: CodeTruncated, Message: "unexpected end of code in an instruction"})
 	}
-	w.End += int(n) //nolint:gosec // n is at most the length of a slice
+	w.End += int(n)
 	return true
 }
 

@@ -1,0 +1,177 @@
+package sandbox_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/krmsafe/krmsafe/internal/testkit/asm"
+	"github.com/krmsafe/krmsafe/internal/wasm"
+)
+
+// engineAccepts compiles a module in the engine's interpreter, in this
+// process: only for modules that the inspector has accepted.
+func engineAccepts(ctx context.Context, module []byte) (wazero.CompiledModule, func(), error) {
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithCoreFeatures(api.CoreFeaturesV2))
+	c, err := r.CompileModule(ctx, module)
+	return c, func() { _ = r.Close(ctx) }, err
+}
+
+// agree decodes a module and, if it is accepted, holds what was found against
+// what the engine finds in it.
+func agree(t *testing.T, name string, module []byte) (accepted bool) {
+	t.Helper()
+	m, err := wasm.Decode(module, wasm.DefaultLimits())
+	if err != nil {
+		return false
+	}
+	if slices.ContainsFunc(m.Imports, func(i wasm.Import) bool { return i.Module == "" }) {
+		return true // valid, and the one thing that this engine does not take
+	}
+	for _, bytes := range [][]byte{module, stripped(t, module)} {
+		c, done, err := engineAccepts(t.Context(), bytes)
+		if err != nil {
+			t.Errorf("%s: accepted, and the engine refuses it: %v", name, err)
+			done()
+			return true
+		}
+		if got := len(c.ImportedFunctions()); got != m.ImportedFunctions {
+			t.Errorf("%s: %d imported functions, the engine sees %d", name, m.ImportedFunctions, got)
+		}
+		exported := 0
+		for _, e := range m.Exports {
+			if e.Kind != wasm.KindFunc {
+				continue
+			}
+			exported++
+			f, typ := c.ExportedFunctions()[e.Name], m.FuncType(e.Index)
+			if f == nil || !sameTypes(f.ParamTypes(), typ.Params) || !sameTypes(f.ResultTypes(), typ.Results) {
+				t.Errorf("%s: export %q of type %v, the engine sees %v", name, e.Name, typ, f)
+			}
+		}
+		if got := len(c.ExportedFunctions()); got != exported {
+			t.Errorf("%s: %d exported functions, the engine sees %d", name, exported, got)
+		}
+		for _, memory := range c.ExportedMemories() {
+			if maximum, has := memory.Max(); memory.Min() != m.Memories[0].Min || has != m.Memories[0].HasMax || has && maximum != m.Memories[0].Max {
+				t.Errorf("%s: memory %v, the engine sees %d to %d", name, m.Memories[0], memory.Min(), maximum)
+			}
+		}
+		done()
+	}
+	return true
+}
+
+func stripped(t *testing.T, module []byte) []byte {
+	t.Helper()
+	b, err := wasm.Strip(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func sameTypes(engine []api.ValueType, ours []wasm.ValType) bool {
+	if len(engine) != len(ours) {
+		return false
+	}
+	for i := range engine {
+		if engine[i] != byte(ours[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// TestInspectorAgreesWithEngine compiles every module of the official
+// testsuite that the inspector accepts.
+func TestInspectorAgreesWithEngine(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
+	if err != nil {
+		t.Fatalf("finding the wazero module, whose files hold the spec testsuite: %v", err)
+	}
+	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(out)), "internal", "integration_test", "spectest", "v*", "testdata", "*.wasm"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("the spec testsuite is not in the module cache: %v", err)
+	}
+	accepted := 0
+	for _, f := range files {
+		module, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if agree(t, filepath.Base(f), module) {
+			accepted++
+		}
+	}
+	if accepted < 2500 {
+		t.Errorf("only %d of %d modules were accepted", accepted, len(files))
+	}
+}
+
+// FuzzInspectAgainstEngine: what the inspector accepts, the engine accepts too
+// and sees alike.
+func FuzzInspectAgainstEngine(f *testing.F) {
+	for _, m := range [][]byte{asm.Cat(), asm.Spin(), asm.Exit(1), asm.Trap(), asm.GrowForever(), asm.Flood(2)} {
+		f.Add(m)
+	}
+	var m asm.Module
+	m.ImportTable("env", "t", asm.FuncRef, 1, 2)
+	m.ImportGlobal("env", "g", asm.I32, false)
+	fn := m.Func(asm.Types{asm.I32}, asm.Types{asm.I32}, asm.Types{asm.V128},
+		asm.Block(asm.Result(asm.I32), asm.Get(0), asm.Get(0), asm.BrTable([]uint32{0, 1}, 0)))
+	m.Memory(1, 2)
+	m.ExportFunc("f", fn)
+	m.Elements(0, fn)
+	m.Data(0, []byte("x"))
+	m.PassiveData([]byte("y"))
+	f.Add(m.Bytes())
+	f.Fuzz(func(t *testing.T, module []byte) {
+		if len(module) > 1<<16 {
+			return
+		}
+		agree(t, "module", module)
+	})
+}
+
+// interpret runs a module in this process, with stdin and at most 64 pages.
+func interpret(t *testing.T, module, stdin []byte) ([]byte, error) {
+	t.Helper()
+	ctx := t.Context()
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().WithMemoryLimitPages(64))
+	defer func() { _ = r.Close(ctx) }()
+	wasi_snapshot_preview1.MustInstantiate(ctx, r)
+	var out bytes.Buffer
+	_, err := r.InstantiateWithConfig(ctx, module, wazero.NewModuleConfig().WithStdin(bytes.NewReader(stdin)).WithStdout(&out))
+	return out.Bytes(), err
+}
+
+// TestTinyPrograms runs the ready-made programs that other tests rely on.
+func TestTinyPrograms(t *testing.T) {
+	for _, n := range []int{0, 1, 65519, 65520, 65521, 300_000} {
+		in := bytes.Repeat([]byte("krm\n"), n/4+1)[:n]
+		if out, err := interpret(t, asm.Cat(), in); err != nil || !bytes.Equal(in, out) {
+			t.Errorf("Cat of %d bytes gave %d bytes: %v", n, len(out), err)
+		}
+	}
+	var exit *sys.ExitError
+	if _, err := interpret(t, asm.Exit(7), nil); !errors.As(err, &exit) || exit.ExitCode() != 7 {
+		t.Errorf("Exit(7) = %v", err)
+	}
+	for name, module := range map[string][]byte{"Trap": asm.Trap(), "GrowForever": asm.GrowForever()} {
+		if _, err := interpret(t, module, nil); err == nil || !strings.Contains(err.Error(), "unreachable") {
+			t.Errorf("%s = %v, want a trap", name, err)
+		}
+	}
+}
