@@ -28,7 +28,7 @@ type FunctionRole struct {
 type Change struct {
 	Op       string          `json:"op" doc:"What happened." enum:"add,remove,replace"`
 	Resource ResourceID      `json:"resource" doc:"The resource, by its identity in the input, or in the output if it was added."`
-	Path     []string        `json:"path" doc:"Segments of the field's path; empty for a whole resource. A list element is named by its merge key, such as [name=app], or by its index."`
+	Path     []string        `json:"path" doc:"Segments of the field's path; empty for a whole resource. A list element is named in brackets by its merge key, such as [name=app], or by its index, such as [0]; a key that begins with a bracket or a backslash has a backslash before it."`
 	Pointer  string          `json:"pointer" doc:"The path as a JSON pointer; empty for a whole resource."`
 	Before   json.RawMessage `json:"before" doc:"Value before; null where there was none. Secret values are never shown."`
 	After    json.RawMessage `json:"after" doc:"Value after; null where there is none. Secret values are never shown."`
@@ -48,6 +48,7 @@ type ChangeSummary struct {
 	Added               int      `json:"added" doc:"Resources added."`
 	Removed             int      `json:"removed" doc:"Resources removed."`
 	Changed             int      `json:"changed" doc:"Resources with a changed field."`
+	Reordered           bool     `json:"reordered" doc:"Whether resources that stayed stand in another order."`
 	KindsAdded          []string `json:"kindsAdded" doc:"Group and kind of the resources added, as group/Kind or Kind, sorted."`
 	KindsRemoved        []string `json:"kindsRemoved" doc:"The same of the resources removed."`
 	KindsChanged        []string `json:"kindsChanged" doc:"The same of the resources changed."`

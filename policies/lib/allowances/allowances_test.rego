@@ -43,7 +43,7 @@ test_labels_and_annotations_denied if {
 test_images_allowed if {
 	every path in [
 		["spec", "template", "spec", "containers", "[name=web]", "image"], ["spec", "containers", "[name=web]", "image"],
-		["spec", "template", "spec", "initContainers", "0", "image"], ["spec", "ephemeralContainers", "0", "image"],
+		["spec", "template", "spec", "initContainers", "[0]", "image"], ["spec", "ephemeralContainers", "[0]", "image"],
 	] {
 		allowed("images", path)
 	}
@@ -73,13 +73,13 @@ test_resources_and_replicas_denied if {
 
 test_namespace_allowed if {
 	allowed("namespace", ["metadata", "namespace"])
-	ids({"only": ["namespace"]}, [on(fixture.resource("rbac.authorization.k8s.io", "RoleBinding"), ["subjects", "0", "namespace"])]) == set()
+	ids({"only": ["namespace"]}, [on(fixture.resource("rbac.authorization.k8s.io", "RoleBinding"), ["subjects", "[0]", "namespace"])]) == set()
 }
 
 test_namespace_denied if {
 	denied("namespace", ["metadata", "name"])
-	denied("namespace", ["subjects", "0", "namespace"])
-	ids({"only": ["namespace"]}, [on(fixture.resource("rbac.authorization.k8s.io", "RoleBinding"), ["subjects", "0", "name"])]) == {"output.outside_allowance"}
+	denied("namespace", ["subjects", "[0]", "namespace"])
+	ids({"only": ["namespace"]}, [on(fixture.resource("rbac.authorization.k8s.io", "RoleBinding"), ["subjects", "[0]", "name"])]) == {"output.outside_allowance"}
 }
 
 new(kind) := fixture.change("add", fixture.resource("", kind), [], null, {})
@@ -128,5 +128,5 @@ test_granted_removal_allowed if {
 }
 
 test_two_allowances_allowed if {
-	ids({"only": ["images", "namespace"]}, [at(["metadata", "namespace"]), at(["spec", "containers", "0", "image"])]) == set()
+	ids({"only": ["images", "namespace"]}, [at(["metadata", "namespace"]), at(["spec", "containers", "[0]", "image"])]) == set()
 }

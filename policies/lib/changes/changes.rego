@@ -256,10 +256,17 @@ _small_index(index) if {
 #   remedy: run the function as a transformer, if it is meant to change something
 validator contains r if {
 	input.function.role == "validator"
+	some message in _changed
+	r := reason.new(rego.metadata.rule(), message)
+}
+
+_changed contains message if {
 	n := count(input.changes)
 	n > 0
-	r := reason.new(rego.metadata.rule(), sprintf("a validator made %d changes, the first to %s", [n, name(input.changes[0].resource)]))
+	message := sprintf("a validator made %d changes, the first to %s", [n, name(input.changes[0].resource)])
 }
+
+_changed contains "a validator put resources in another order" if input.summary.reordered
 
 # METADATA
 # title: Generators only add

@@ -163,7 +163,7 @@ test_steering_kind_denied if {
 
 test_list_by_another_name_denied if {
 	refused("output.kind", [fixture.change("add", fixture.resource("", "ConfigMapList"), [], null, {"items": []})])
-	refused("output.kind", [change(fixture.resource("", "ConfigMapList"), ["items", "0"], 1, 2)])
+	refused("output.kind", [change(fixture.resource("", "ConfigMapList"), ["items", "[0]"], 1, 2)])
 }
 
 test_kind_that_ends_in_list_allowed if {
@@ -211,6 +211,10 @@ test_two_indexes_denied if {
 
 test_validator_denied if {
 	ids(object.union(fixture.changes, {"function": {"role": "validator"}})) == {"output.validator"}
+}
+
+test_validator_that_reorders_denied if {
+	ids(object.union(fixture.with_changes([]), {"function": {"role": "validator"}, "summary": {"reordered": true}})) == {"output.validator"}
 }
 
 test_validator_allowed if {
