@@ -125,3 +125,56 @@ func BenchmarkParse(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkExchange is what krmsafe does around a run: it parses the input, prepares what the function sees, reads
+// the answer, compares it, and writes what leaves. The function changes none, a tenth or all of the resources.
+func BenchmarkExchange(b *testing.B) {
+	for _, n := range []int{10_000, 100_000} {
+		in := cluster(n)
+		for _, tt := range []struct {
+			name  string
+			every int
+		}{{"none", 0}, {"tenth", 10}, {"all", 1}} {
+			b.Run(fmt.Sprintf("%d/%s", n, tt.name), func(b *testing.B) {
+				b.SetBytes(int64(len(in)))
+				b.ReportAllocs()
+				for b.Loop() {
+					rl, err := krm.Parse(in, krm.DefaultLimits())
+					if err != nil {
+						b.Fatal(err)
+					}
+					x, err := krm.NewExchange(rl, krm.View{}, random())
+					if err != nil {
+						b.Fatal(err)
+					}
+					b.StopTimer()
+					answer := label(x.Input(), tt.every)
+					b.StartTimer()
+					out, err := x.Output(answer, krm.DefaultLimits())
+					if err != nil {
+						b.Fatal(err)
+					}
+					if _, err := out.List.Encode(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// label adds a label to every so-manieth resource, as text.
+func label(in []byte, every int) []byte {
+	if every == 0 {
+		return in
+	}
+	parts := bytes.SplitAfter(in, []byte("\n  metadata:\n"))
+	var b bytes.Buffer
+	for i, p := range parts {
+		b.Write(p)
+		if i < len(parts)-1 && i%every == 0 {
+			b.WriteString("    annotations:\n      example.com/owner: team-a\n")
+		}
+	}
+	return b.Bytes()
+}

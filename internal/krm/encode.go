@@ -2,6 +2,7 @@ package krm
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
@@ -13,12 +14,7 @@ import (
 func (rl *ResourceList) Encode() ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(rl.sizeHint())
-	b.WriteString("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n")
-	if len(rl.Items) == 0 {
-		b.WriteString("items: []\n")
-	} else {
-		b.WriteString("items:\n")
-	}
+	writeHead(&b, len(rl.Items))
 	for _, it := range rl.Items {
 		entry, err := it.listEntry(rl.dash)
 		if err != nil {
@@ -26,17 +22,32 @@ func (rl *ResourceList) Encode() ([]byte, error) {
 		}
 		b.Write(entry)
 	}
-	if rl.FunctionConfig != nil {
-		if err := encodeField(&b, "functionConfig", rl.FunctionConfig.node); err != nil {
-			return nil, fmt.Errorf("encoding the functionConfig: %w", err)
-		}
-	}
-	if len(rl.Results) > 0 {
-		if err := encodeField(&b, "results", rl.Results); err != nil {
-			return nil, fmt.Errorf("encoding the results: %w", err)
-		}
+	if err := writeTail(&b, rl.FunctionConfig, rl.Results); err != nil {
+		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+func writeHead(b *bytes.Buffer, items int) {
+	b.WriteString("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:")
+	if items == 0 {
+		b.WriteString(" []")
+	}
+	b.WriteByte('\n')
+}
+
+func writeTail(b *bytes.Buffer, config *Object, results []Result) error {
+	if config != nil {
+		if err := encodeField(b, "functionConfig", config.node); err != nil {
+			return fmt.Errorf("encoding the functionConfig: %w", err)
+		}
+	}
+	if len(results) > 0 {
+		if err := encodeField(b, "results", results); err != nil {
+			return fmt.Errorf("encoding the results: %w", err)
+		}
+	}
+	return nil
 }
 
 // Manifests writes the resources alone, as documents divided by "---", without the annotations that name the file a
@@ -80,11 +91,27 @@ func (it *Item) listEntry(dash int) ([]byte, error) {
 			}
 		}
 	}
-	entry, err := marshal(&yaml.Node{Kind: yaml.SequenceNode, Tag: seqTag, Content: []*yaml.Node{node}})
+	entry, err := it.encoded(&yaml.Node{Kind: yaml.SequenceNode, Tag: seqTag, Content: []*yaml.Node{node}})
 	if err != nil || dash == 0 {
 		return entry, err
 	}
 	return indentLines(entry, dash), nil
+}
+
+// encoded writes a tree of the item. What a function had a hand in is read again and must hold the same values: what
+// was judged is what leaves, whatever faults the encoder has.
+func (it *Item) encoded(n *yaml.Node) ([]byte, error) {
+	if !it.edited {
+		return marshal(n)
+	}
+	text, err := marshalDefused(n)
+	if err != nil {
+		return nil, err
+	}
+	if got, err := decodeOne(text); err != nil || got == nil || !equal(got, n) {
+		return nil, errors.New("the encoded text does not hold the same values")
+	}
+	return text, nil
 }
 
 // document is the item as a document without markers.
@@ -98,9 +125,9 @@ func (it *Item) document(dash int) ([]byte, error) {
 				return doc, nil
 			}
 		}
-		return marshal(it.node)
+		return it.encoded(it.node)
 	}
-	return marshal(it.withoutOrigin())
+	return it.encoded(it.withoutOrigin())
 }
 
 // endLine returns text that ends with a line end, without touching the array behind raw.

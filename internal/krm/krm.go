@@ -75,6 +75,8 @@ type Item struct {
 	Index int    // position among the documents of that file, from 0
 	raw   []byte // its text, where krmsafe may repeat it verbatim; nil where it must be encoded anew
 	form  form   // how raw is laid out
+	// edited says that a function made or changed it, so that what is written for it is read again and compared.
+	edited bool
 }
 
 // Identity names an object. Two objects with the same group, kind, namespace and name are the same object whatever

@@ -1,0 +1,417 @@
+package krm_test
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/krmsafe/krmsafe/internal/krm"
+)
+
+// random is a source that gives the same bytes in every run.
+func random() *rand.ChaCha8 { return rand.NewChaCha8([32]byte{1}) }
+
+func exchange(t *testing.T, in string, view krm.View) *krm.Exchange {
+	t.Helper()
+	rl, err := krm.Parse([]byte(in), krm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := krm.NewExchange(rl, view, random())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func encode(t *testing.T, rl *krm.ResourceList) string {
+	t.Helper()
+	b, err := rl.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+type change struct{ Op, Who, Path, Pointer, Before, After string }
+
+func changes(list []krm.Change) []change {
+	var out []change
+	for _, c := range list {
+		out = append(out, change{c.Op, c.Resource.String(), strings.Join(c.Path, " "), c.Pointer, string(c.Before), string(c.After)})
+	}
+	return out
+}
+
+const pod = `- apiVersion: v1
+  kind: Pod
+  metadata:
+    name: p # who
+  spec:
+    # first
+    containers:
+    - name: a
+      image: "nginx:1" # pinned?
+      ports:
+      - containerPort: 80
+      - {containerPort: 80, protocol: UDP}
+    - name: b
+      image: busybox
+
+      args: [x, y, z]
+`
+
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name       string
+		old, new   string // replaced in pod's text, as the function would
+		want       []change
+		wantInPods string // stands in what is emitted
+	}{
+		{"nothing", "", "", nil, ""},
+		{"style and comments only", `"nginx:1" # pinned?`, `'nginx:1'`, nil, `image: "nginx:1" # pinned?`},
+		{"value", `"nginx:1" # pinned?`, "nginx:2", []change{{"replace", "Pod p", "spec containers [name=a] image", "/spec/containers/0/image", `"nginx:1"`, `"nginx:2"`}}, `image: "nginx:2" # pinned?`},
+		{"type", `busybox`, "7", []change{{"replace", "Pod p", "spec containers [name=b] image", "/spec/containers/1/image", `"busybox"`, `7`}}, "image: 7\n"},
+		{"new key", "    name: p # who", "    labels: {a: yes, b: \"no\"}\n    name: p", []change{{"add", "Pod p", "metadata labels", "/metadata/labels", "null", `{"a":"yes","b":"no"}`}}, "labels:\n      a: \"yes\"\n      b: \"no\"\n"},
+		{"key gone", "      args: [x, y, z]\n", "", []change{{"remove", "Pod p", "spec containers [name=b] args", "/spec/containers/1/args", `["x","y","z"]`, "null"}}, ""},
+		{"element gone", "    - name: a\n", "    - name: c\n", []change{
+			{"remove", "Pod p", "spec containers [name=a]", "/spec/containers/0", `{"name":"a","image":"nginx:1","ports":[{"containerPort":80},{"containerPort":80,"protocol":"UDP"}]}`, "null"},
+			{"add", "Pod p", "spec containers [name=c]", "/spec/containers/0", "null", `{"name":"c","image":"nginx:1","ports":[{"containerPort":80},{"containerPort":80,"protocol":"UDP"}]}`},
+		}, ""},
+		{"two merge keys", "protocol: UDP", "protocol: UDP, name: dns", []change{{"add", "Pod p", "spec containers [name=a] ports [containerPort=80,protocol=UDP] name", "/spec/containers/0/ports/1/name", "null", `"dns"`}}, ""},
+		{"plain list grows in front", "[x, y, z]", "[w, x, y, z]", []change{{"add", "Pod p", "spec containers [name=b] args [0]", "/spec/containers/1/args/0", "null", `"w"`}}, "args: [w, x, y, z]"},
+		{"plain list shrinks", "[x, y, z]", "[x, z]", []change{{"remove", "Pod p", "spec containers [name=b] args [1]", "/spec/containers/1/args/1", `"y"`, "null"}}, "args: [x, z]"},
+		{"key that looks like an element", "    name: p # who", "    name: p\n    \"[name=a]\": x\n    \"a/b~c\": y", []change{
+			{"add", "Pod p", `metadata \[name=a]`, "/metadata/[name=a]", "null", `"x"`},
+			{"add", "Pod p", "metadata a/b~c", "/metadata/a~1b~0c", "null", `"y"`},
+		}, ""},
+		{"version", "apiVersion: v1", "apiVersion: v2", []change{{"replace", "Pod p", "apiVersion", "/apiVersion", `"v1"`, `"v2"`}}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			x := exchange(t, wrap(pod), krm.View{})
+			answer := wrap(pod)
+			if tt.old != "" {
+				answer = strings.Replace(answer, tt.old, tt.new, 1)
+			}
+			out, err := x.Output([]byte(answer), krm.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, changes(out.Changes)); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+			text := encode(t, out.List)
+			if tt.want == nil && text != wrap(pod) {
+				t.Errorf("nothing changed, yet the text did:\n%s", cmp.Diff(wrap(pod), text))
+			}
+			if !strings.Contains(text, tt.wantInPods) {
+				t.Errorf("the output has no %q:\n%s", tt.wantInPods, text)
+			}
+			if !strings.Contains(text, "# first") || !strings.Contains(text, "# who") {
+				t.Errorf("the input's comments are gone:\n%s", text)
+			}
+		})
+	}
+}
+
+func TestAddedRemovedReordered(t *testing.T) {
+	t.Parallel()
+	item := func(kind, name string) string {
+		return "- apiVersion: v1\n  kind: " + kind + "\n  metadata:\n    name: " + name + "\n"
+	}
+	role := "- apiVersion: rbac.authorization.k8s.io/v1\n  kind: Role\n  metadata:\n    name: r # mine\n    annotations:\n      config.kubernetes.io/path: made/r.yaml\n"
+	in := wrap(item("Pod", "a") + item("Secret", "hidden") + item("Pod", "b") + item("Pod", "c"))
+	x := exchange(t, in, krm.View{Exclude: []krm.Selector{{Kind: "Secret"}}})
+	if strings.Contains(string(x.Input()), "hidden") {
+		t.Errorf("an excluded resource is shown:\n%s", x.Input())
+	}
+	out, err := x.Output([]byte(wrap(item("Pod", "c")+role+item("Pod", "a"))), krm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := krm.ChangeSummary{
+		Added: 1, Removed: 1, Reordered: true, KindsAdded: []string{"rbac.authorization.k8s.io/Role"}, KindsRemoved: []string{"Pod"},
+		KindsChanged: []string{}, ReservedAnnotations: []string{"config.kubernetes.io/path"},
+	}
+	if diff := cmp.Diff(want, out.Summary); diff != "" {
+		t.Errorf("summary (-want +got):\n%s", diff)
+	}
+	var names []string
+	for _, it := range out.List.Items {
+		names = append(names, it.String())
+	}
+	if diff := cmp.Diff([]string{"Pod c", "Role r", "Pod a", "Secret hidden"}, names); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	if text := encode(t, out.List); strings.Contains(text, "mine") {
+		t.Errorf("a comment of the function leaves:\n%s", text)
+	}
+}
+
+const secret = `- apiVersion: v1
+  kind: Secret
+  metadata:
+    name: db
+    annotations:
+      kubectl.kubernetes.io/last-applied-configuration: '{"data":{"password":"aHVudGVyMg=="}}'
+  # the password is hunter2
+  data:
+    password: aHVudGVyMg== # hunter2
+    user: YWRtaW4=
+  stringData:
+    note: hunter2
+`
+
+func TestSecretsAreNotShown(t *testing.T) {
+	t.Parallel()
+	x := exchange(t, wrap(secret+pod), krm.View{})
+	shown := string(x.Input())
+	for _, s := range []string{"hunter2", "aHVudGVyMg", "YWRtaW4"} {
+		if strings.Contains(shown, s) {
+			t.Errorf("the function sees %q:\n%s", s, shown)
+		}
+	}
+	out, err := x.Output([]byte(shown), krm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Changes) != 0 || encode(t, out.List) != wrap(secret+pod) {
+		t.Errorf("redact then restore changed something: %v\n%s", out.Changes, cmp.Diff(wrap(secret+pod), encode(t, out.List)))
+	}
+
+	// A function that writes the whole document anew, with a label, changes the label only.
+	labelled := strings.Replace(shown, "name: db\n", "name: db\n    labels: {a: b}\n", 1)
+	x = exchange(t, wrap(secret+pod), krm.View{})
+	out, err = x.Output([]byte(labelled), krm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []change{{"add", "Secret db", "metadata labels", "/metadata/labels", "null", `{"a":"b"}`}}
+	if diff := cmp.Diff(want, changes(out.Changes)); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	if got, want := encode(t, out.List), strings.Replace(wrap(secret+pod), "name: db\n", "name: db\n    labels:\n      a: b\n", 1); got != want {
+		t.Errorf("output (-want +got):\n%s", cmp.Diff(want, got))
+	}
+	if out.Summary.SecretsTouched != 1 {
+		t.Errorf("SecretsTouched = %d, want 1", out.Summary.SecretsTouched)
+	}
+}
+
+func TestSecretValuesNeverInChanges(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, old, new string }{
+		{"value replaced", "aHVudGVyMg== #", "b3RoZXI= #"},
+		{"all data gone", "  data:\n    password: aHVudGVyMg== # hunter2\n    user: YWRtaW4=\n", ""},
+		{"object gone", secret, ""},
+		{"renamed", "name: db", "name: db2"},
+		{"annotation gone", "    annotations:\n      kubectl.kubernetes.io/last-applied-configuration: '{\"data\":{\"password\":\"aHVudGVyMg==\"}}'\n", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			x := exchange(t, wrap(secret+pod), krm.View{Secrets: krm.SecretValues})
+			out, err := x.Output([]byte(strings.Replace(wrap(secret+pod), tt.old, tt.new, 1)), krm.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(out.Changes) == 0 {
+				t.Fatal("no change was seen")
+			}
+			for _, c := range changes(out.Changes) {
+				for _, s := range []string{"hunter2", "aHVudGVyMg", "YWRtaW4", "b3RoZXI"} {
+					if strings.Contains(c.Before+c.After, s) {
+						t.Errorf("a change shows %q: %+v", s, c)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestOutputAttacks carries out, one by one, what a hostile function can write, and sees it refused.
+func TestOutputAttacks(t *testing.T) {
+	t.Parallel()
+	const in = pod + secret + `- apiVersion: kustomize.config.k8s.io/v1beta1
+  kind: Kustomization
+  metadata: {name: k, annotations: {config.kubernetes.io/function: "wasip1: {file: f.wasm}"}}
+`
+	config := func(annotations string) string {
+		return "- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: new\n    annotations:\n" + annotations
+	}
+	pathed := func(p string) string { return config("      internal.config.kubernetes.io/path: \"" + p + "\"\n") }
+	for _, tt := range []struct {
+		name, code string
+		attack     func(shown string) string
+	}{
+		{"plants exec", "output.function_annotation", appended(config("      config.kubernetes.io/function: |\n        exec: {path: ./x}\n"))},
+		{"plants legacy function", "output.function_annotation", appended(config("      config.k8s.io/function: x\n"))},
+		{"plants legacy container", "output.function_annotation", appended(config("      config.kubernetes.io/container: x\n"))},
+		{"plants krmsafe function", "output.function_annotation", appended(config("      krmsafe.dev/function: x\n"))},
+		{"plants configFn", "output.function_annotation", appended("- {apiVersion: v1, kind: ConfigMap, metadata: {name: n, configFn: {container: {image: x}}}}\n")},
+		{"plants exec on an old resource", "output.function_annotation", replaced("name: p # who", "name: p\n    annotations: {config.kubernetes.io/function: \"exec: {path: x}\"}")},
+		{"plants exec under an escaped key", "output.function_annotation", replaced("name: p # who", "name: p\n    annotations: {\"config.kubernetes.io\\x2ffunction\": \"exec: {path: x}\"}")},
+		{"changes the function of an old resource", "output.steering_object", replaced("f.wasm", "g.wasm")},
+		{"adds a Kustomization", "output.steering_object", appended("- {apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization, metadata: {name: x}}\n")},
+		{"adds a Component", "output.steering_object", appended("- {apiVersion: kustomize.config.k8s.io/v1alpha1, kind: Component, metadata: {name: x}}\n")},
+		{"adds a Kptfile", "output.steering_object", appended("- {apiVersion: kpt.dev/v1, kind: Kptfile, metadata: {name: x}}\n")},
+		{"adds a builtin", "output.steering_object", appended("- {apiVersion: builtin, kind: PatchTransformer, metadata: {name: x}}\n")},
+		{"adds a List", "output.list", appended("- {apiVersion: v1, kind: List, items: []}\n")},
+		{"adds a ResourceList", "output.list", appended("- {apiVersion: config.kubernetes.io/v1, kind: ResourceList, items: []}\n")},
+		{"path outside", "output.path", appended(pathed("../x.yaml"))},
+		{"path outside, from within", "output.path", appended(pathed("a/../../x.yaml"))},
+		{"absolute path", "output.path", appended(pathed("/etc/x.yaml"))},
+		{"git hook", "output.path", appended(pathed(".git/hooks/pre-commit"))},
+		{"workflow", "output.path", appended(pathed(".github/workflows/x.yaml"))},
+		{"hidden folder within", "output.path", appended(pathed("a/.b/x.yaml"))},
+		{"kustomization file", "output.path", appended(pathed("a/kustomization.yaml"))},
+		{"kustomization file in capitals", "output.path", appended(pathed("a/Kustomization.YAML"))},
+		{"kustomization, other case", "output.path", appended(pathed("KUSTOMIZATION.yaml"))},
+		{"Kptfile", "output.path", appended(pathed("Kptfile"))},
+		{"script", "output.path", appended(pathed("run.sh"))},
+		{"windows path", "output.path", appended(pathed("C:\\\\x.yaml"))},
+		{"windows device", "output.path", appended(pathed("CON.yaml"))},
+		{"windows stream", "output.path", appended(pathed("x.yaml:y.yaml"))},
+		{"windows trailing dot", "output.path", appended(pathed("a./x.yaml"))},
+		{"newline in path", "output.path", appended(pathed("a\\nb.yaml"))},
+		{"bidi in path", "output.path", appended(pathed("a\\u202eb.yaml"))},
+		{"double slash", "output.path", appended(pathed("a//b.yaml"))},
+		{"paths differ", "output.path", appended(config("      internal.config.kubernetes.io/path: a.yaml\n      config.kubernetes.io/path: b.yaml\n"))},
+		{"negative index", "output.path", appended(config("      internal.config.kubernetes.io/index: \"-1\"\n"))},
+		{"huge index", "output.path", appended(config("      config.kubernetes.io/index: \"1000001\"\n"))},
+		{"index in hexadecimal", "output.path", appended(config("      config.kubernetes.io/index: \"0x1\"\n"))},
+		{"duplicate object", "output.duplicate", appended("- {apiVersion: v1, kind: Pod, metadata: {name: p}}\n")},
+		{"duplicate new object", "output.duplicate", appended("- {apiVersion: v1, kind: Pod, metadata: {name: q}}\n- {apiVersion: v1beta1, kind: Pod, metadata: {name: q}}\n")},
+		{"the same text twice", "output.duplicate", appended(pod)},
+		{"copies a secret", "output.placeholder", copied(func(p string) string { return p })},
+		{"copies a secret in a sentence", "output.placeholder", copied(func(p string) string { return "it is " + p + "!" })},
+		{"copies a secret to another field of its object", "output.placeholder", func(shown string) string {
+			return strings.Replace(shown, "\n  stringData:\n", "\n    other: "+placeholder(shown, "password")+"\n  stringData:\n", 1)
+		}},
+		{"swaps two values", "output.placeholder", func(shown string) string {
+			a, b := placeholder(shown, "password"), placeholder(shown, "user")
+			return strings.NewReplacer(a, b, b, a).Replace(shown)
+		}},
+		{"moves a secret to another name", "output.placeholder", replaced("name: db\n", "name: db2\n")},
+		{"moves a secret into a key", "output.placeholder", func(shown string) string {
+			return strings.Replace(shown, "name: p # who", "name: p\n    labels: {\""+placeholder(shown, "note")+"\": x}", 1)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			x := exchange(t, wrap(in), krm.View{})
+			answer := tt.attack(string(x.Input()))
+			if answer == string(x.Input()) {
+				t.Fatal("the attack did nothing")
+			}
+			out, err := x.Output([]byte(answer), krm.DefaultLimits())
+			oe, ok := errors.AsType[*krm.OutputError](err)
+			if !ok || oe.Code != tt.code {
+				t.Errorf("Output = %v, %v, want %s in\n%s", out, err, tt.code, answer)
+			}
+		})
+	}
+}
+
+func appended(item string) func(string) string {
+	return func(shown string) string { return shown + item }
+}
+
+func replaced(old, new string) func(string) string {
+	return func(shown string) string { return strings.Replace(shown, old, new, 1) }
+}
+
+// copied puts what it makes of a placeholder into a pod's annotation.
+func copied(disguise func(string) string) func(string) string {
+	return func(shown string) string {
+		return strings.Replace(shown, "name: p # who", "name: p\n    annotations:\n      x: '"+disguise(placeholder(shown, "password"))+"'", 1)
+	}
+}
+
+// placeholder is the value that a function sees for a key of the Secret.
+func placeholder(shown, key string) string {
+	_, rest, _ := strings.Cut(shown, "\n    "+key+": ")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
+}
+
+func TestInternalAnnotationsAreRestored(t *testing.T) {
+	t.Parallel()
+	in := wrap("- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: p\n    annotations:\n      internal.config.kubernetes.io/previousNames: p,q\n      internal.config.kubernetes.io/id: '1'\n      mine: x\n")
+	for _, tt := range []struct{ name, old, new string }{
+		{"tampered", "p,q", "p"},
+		{"removed", "      internal.config.kubernetes.io/id: '1'\n", ""},
+		{"invented", "      mine: x\n", "      internal.config.kubernetes.io/prefixes: x\n      mine: x\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			out, err := exchange(t, in, krm.View{}).Output([]byte(strings.Replace(in, tt.old, tt.new, 1)), krm.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := encode(t, out.List); got != in || len(out.Changes) != 0 {
+				t.Errorf("%v (-want +got):\n%s", out.Changes, cmp.Diff(in, got))
+			}
+		})
+	}
+}
+
+func TestDirectoryRoundTrip(t *testing.T) {
+	t.Parallel()
+	dir := writeTree(t, map[string]string{
+		"a.yaml": "# a\napiVersion: v1\nkind: Pod\nmetadata:\n  name: one\n\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: two}\n",
+		"b.yaml": "apiVersion: v1\nkind: Pod\nmetadata:\n  name: one\n",
+	})
+	read := func() *krm.Exchange {
+		rl, err := krm.ReadPath(dir, krm.DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err := krm.NewExchange(rl, krm.View{}, random())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	x := read()
+	out, err := x.Output(bytes.Replace(x.Input(), []byte("name: two"), []byte("name: two, labels: {a: b}"), 1), krm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []change{{"add", "Pod two", "metadata labels", "/metadata/labels", "null", `{"a":"b"}`}}
+	if diff := cmp.Diff(want, changes(out.Changes)); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	plain, err := out.List.Manifests()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantPlain := "# a\napiVersion: v1\nkind: Pod\nmetadata:\n  name: one\n\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: two, labels: {a: b}}\n---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: one\n"
+	if diff := cmp.Diff(wantPlain, string(plain)); diff != "" {
+		t.Errorf("Manifests (-want +got):\n%s", diff)
+	}
+	x = read()
+	_, err = x.Output(bytes.ReplaceAll(x.Input(), []byte("path: 'b.yaml'"), []byte("path: '../b.yaml'")), krm.DefaultLimits())
+	if oe, ok := errors.AsType[*krm.OutputError](err); !ok || oe.Code != "output.path" {
+		t.Errorf("Output of a moved resource = %v, want output.path", err)
+	}
+}
+
+func TestWorkflowCommandsInOutputAreQuoted(t *testing.T) {
+	t.Parallel()
+	in := wrap("- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: c\n  data:\n    a: x # \"## mine\n    b: |\n      say \"##[mine\"\n")
+	answer := strings.Replace(in, "    a: x # \"## mine\n", "    a: \"x\\n::set-env name=A::b\\n###[group]\\n\"\n    c: '##vso[x]'\n    \"##[d]\": z\n", 1)
+	out, err := exchange(t, in, krm.View{}).Output([]byte(answer), krm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Replace(in, "    a: x # \"## mine\n", "    a: \"x\\n::set-env name=A::b\\n#\\x23#[group]\\n\" # \"## mine\n    c: \"#\\x23vso[x]\"\n    \"#\\x23[d]\": z\n", 1)
+	if got := encode(t, out.List); got != want {
+		t.Errorf("output (-want +got):\n%s", cmp.Diff(want, got))
+	}
+}

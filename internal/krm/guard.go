@@ -1,0 +1,172 @@
+package krm
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The rules here hold whatever a policy says: nothing that selects a function, steers kustomize or kpt, or aims at a
+// file that tools act on leaves krmsafe because a function wrote it (see TestOutputAttacks).
+
+// isSteering says whether an object steers kustomize or kpt. Other groups have kinds of the same names that do not.
+func isSteering(id Identity) bool {
+	switch id.Group {
+	case "kustomize.config.k8s.io":
+		return true
+	case "kpt.dev":
+		return id.Kind == "Kptfile"
+	}
+	return id.Group == "" && id.Version == "builtin"
+}
+
+// selecting names the annotations by which some client chooses and runs a function.
+var selecting = []string{
+	"config.kubernetes.io/function", "config.k8s.io/function", "config.kubernetes.io/container", "krmsafe.dev/function",
+}
+
+// guardAdded checks an object that a function made.
+func guardAdded(it *Item) error {
+	n := it.node
+	if isSteering(it.Identity) {
+		return problemf("steering_object", n.Line, n.Column, "the function adds a %q, which steers a tool", it.Kind).
+			withHint("keep such objects out of what functions make")
+	}
+	if err := guardFunction(nil, n); err != nil {
+		return err
+	}
+	return guardPath(it)
+}
+
+// guardChanged checks an object that a function changed.
+func guardChanged(in *Item, out *yaml.Node) error {
+	if isSteering(in.Identity) {
+		return problemf("steering_object", out.Line, out.Column, "the function changes the %q %q, which steers a tool", in.Kind, short(in.Name)).
+			withHint("hide it from the function: exclude its kind")
+	}
+	return guardFunction(in.node, out)
+}
+
+// guardFunction refuses every annotation that selects a function unless it stands there in the input too.
+func guardFunction(in, out *yaml.Node) error {
+	for _, where := range []string{"annotations", "configFn"} {
+		before, after := field(field(in, "metadata"), where), field(field(out, "metadata"), where)
+		if after == nil {
+			continue
+		}
+		if where == "configFn" {
+			if before == nil || !equal(before, after) {
+				return planted(after, "metadata.configFn")
+			}
+			continue
+		}
+		for i := 0; after.Kind == yaml.MappingNode && i+1 < len(after.Content); i += 2 {
+			k, v := after.Content[i], after.Content[i+1]
+			if !slices.Contains(selecting, k.Value) {
+				continue
+			}
+			if b := field(before, k.Value); b == nil || !equal(b, v) {
+				return planted(k, "the annotation "+strconv.Quote(k.Value))
+			}
+		}
+	}
+	return nil
+}
+
+func planted(at *yaml.Node, what string) *problem {
+	return problemf("function_annotation", at.Line, at.Column, "the function plants %s, by which a tool would run another function", what).
+		withHint("a function's output may not choose functions")
+}
+
+var safePath = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*\.ya?ml$`)
+
+// maxIndex is the highest position in a file that a new resource may ask for.
+const maxIndex = 1_000_000
+
+// guardPath checks the file that a new object asks for, in both spellings of the annotation, and takes it over into
+// the item. A path must be one that cannot leave the directory on any system and that no tool acts on.
+func guardPath(it *Item) error {
+	ann := field(field(it.node, "metadata"), "annotations")
+	p, err := agreed(ann, pathKey, legacyPathKey)
+	if err != nil {
+		return err
+	}
+	index, err := agreed(ann, indexKey, legacyIndexKey)
+	if err != nil {
+		return err
+	}
+	it.Path, it.Index = "", 0
+	if p != nil {
+		if err := checkPath(p); err != nil {
+			return err
+		}
+		it.Path = p.Value
+	}
+	if index != nil {
+		n, err := strconv.Atoi(index.Value)
+		if err != nil || n < 0 || n > maxIndex || strconv.Itoa(n) != index.Value {
+			return problemf("path", index.Line, index.Column, "a new resource asks for the position %q in its file", short(index.Value)).
+				withHint("a position is a number from 0 to 1000000")
+		}
+		it.Index = n
+	}
+	return nil
+}
+
+// agreed is the value of an annotation that has two spellings, which must not differ.
+func agreed(ann *yaml.Node, key, legacy string) (*yaml.Node, error) {
+	a, b := field(ann, key), field(ann, legacy)
+	if a != nil && b != nil && a.Value != b.Value {
+		return nil, problemf("path", b.Line, b.Column, "the annotations %q and %q of one resource differ", key, legacy).
+			withHint("the function must write the same value to both")
+	}
+	if a == nil {
+		a = b
+	}
+	if a != nil && a.Kind != yaml.ScalarNode {
+		return nil, problemf("path", a.Line, a.Column, "the annotation %q is not text", key)
+	}
+	return a, nil
+}
+
+func checkPath(n *yaml.Node) error {
+	refuse := func(why string) error {
+		return problemf("path", n.Line, n.Column, "a new resource asks for the file %q: %s", short(n.Value), why).
+			withHint("a path is relative, ends in .yaml or .yml and names no hidden file")
+	}
+	p := n.Value
+	switch {
+	case len(p) > 1024:
+		return refuse("longer than 1024 bytes")
+	case !safePath.MatchString(p):
+		return refuse("not a plain relative path to a YAML file")
+	case path.Clean(p) != p:
+		return refuse("not written plainly")
+	}
+	for segment := range strings.SplitSeq(p, "/") {
+		if strings.HasPrefix(segment, ".") || strings.HasSuffix(segment, ".") {
+			return refuse("a part of it begins or ends with a dot")
+		}
+		if reservedName(segment) {
+			return refuse("a part of it is a device's name on Windows")
+		}
+	}
+	if base := path.Base(p); slices.ContainsFunc(steering, func(s string) bool { return strings.EqualFold(s, base) }) {
+		return refuse("that file steers a tool")
+	}
+	return nil
+}
+
+// reservedName says whether Windows takes a name for a device, whatever its ending.
+func reservedName(segment string) bool {
+	stem, _, _ := strings.Cut(strings.ToLower(segment), ".")
+	switch stem {
+	case "con", "prn", "aux", "nul":
+		return true
+	}
+	return len(stem) == 4 && (strings.HasPrefix(stem, "com") || strings.HasPrefix(stem, "lpt")) && stem[3] >= '0' && stem[3] <= '9'
+}
