@@ -14,8 +14,8 @@ build: ## build bin/krmsafe: static, without cgo, the same bytes from any folder
 
 functions: ## build the sample KRM functions to bin/functions/*.wasm
 	@mkdir -p $(BIN)/functions
-	cd $(FUNCTIONS) && GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w" -o ../../$(BIN)/functions/set-metadata.wasm ./set-metadata
-	cd $(FUNCTIONS) && GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w" -o ../../$(BIN)/functions/image-policy.wasm ./image-policy
+	cd $(FUNCTIONS) && GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" -o ../../$(BIN)/functions/set-metadata.wasm ./set-metadata
+	cd $(FUNCTIONS) && GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags="-s -w" -o ../../$(BIN)/functions/image-policy.wasm ./image-policy
 	$(GO) run ./internal/testkit/stamp/cmd/stamp > $(BIN)/functions/stamp.wasm
 
 test: ## run every test

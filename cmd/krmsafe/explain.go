@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/oci"
+	"github.com/krmsafe/krmsafe/internal/pipeline"
+	"github.com/krmsafe/krmsafe/internal/plain"
+	"github.com/krmsafe/krmsafe/policy"
+	"github.com/krmsafe/krmsafe/verify"
+)
+
+// fail tells a person why a command could not do its work, in one line, with
+// the remedy in a second one where there is one, and gives the exit code.
+func (a *app) fail(err error) int {
+	code, hint := explain(err)
+	_, _ = fmt.Fprintf(a.err, "krmsafe: error: %s\n", plain.Clean(err.Error()))
+	if hint != "" {
+		_, _ = fmt.Fprintf(a.err, "krmsafe: hint: %s\n", plain.Clean(hint))
+	}
+	return code
+}
+
+// explain gives the exit code that an error stands for, and its remedy.
+func explain(err error) (code int, hint string) {
+	var (
+		usage    *pipeline.UsageError
+		ref      *oci.RefError
+		registry *oci.RegistryError
+		trust    *verify.PolicyError
+		compile  *policy.CompileError
+		load     *policy.LoadError
+		syntax   *krm.SyntaxError
+	)
+	switch {
+	case errors.As(err, &usage):
+		return pipeline.ExitUsage, usage.Hint
+	case errors.As(err, &ref):
+		return pipeline.ExitUsage, ref.Hint
+	case errors.As(err, &trust):
+		return pipeline.ExitUsage, trust.Hint
+	case errors.As(err, &compile):
+		return pipeline.ExitUsage, "mend the policy; krmsafe inspect -o json shows the input that it sees"
+	case errors.As(err, &load):
+		return pipeline.ExitUsage, load.Hint
+	case errors.As(err, &syntax):
+		return pipeline.ExitError, syntax.Hint
+	case errors.Is(err, context.Canceled):
+		return pipeline.ExitError, "it was interrupted; nothing was printed"
+	case errors.As(err, &registry):
+		return pipeline.ExitError, registry.Hint
+	case errors.Is(err, fs.ErrNotExist):
+		return pipeline.ExitError, "check the path; it is relative to the current folder"
+	default:
+		return pipeline.ExitError, ""
+	}
+}

@@ -1,0 +1,4 @@
+package main
+
+// Main is main, for scripts that run the test binary as krmsafe.
+var Main = main

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/krmsafe/krmsafe/internal/pipeline"
+)
+
+// streams are the standard streams of one invocation.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// app is what every verb is given: the streams, and the environment, which
+// chooses where credentials lie and never weakens a decision.
+type app struct {
+	streams
+	getenv func(string) string
+	code   int // the exit code of a verb that ended without an error
+}
+
+// run carries out one command line and returns the exit code.
+func run(ctx context.Context, args []string, std streams, getenv func(string) string) int {
+	a := &app{streams: std, getenv: getenv}
+	root := a.root() //nolint:contextcheck // verbs take the context from cobra when they run
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		return a.fail(err)
+	}
+	return a.code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "krmsafe",
+		Short: "run signed, policy-checked KRM functions in a WebAssembly sandbox",
+		Long: `krmsafe runs Kubernetes configuration (KRM) functions compiled to WebAssembly.
+Before a function runs, its signature is verified and a Rego policy judges its
+imports, memory, fuel and time. It then runs without files, network or
+environment, in a process of its own, and what it returns is checked.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          usage(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &pipeline.UsageError{Message: err.Error(), Hint: cmd.CommandPath() + " --help lists the flags"}
+	})
+	root.AddCommand(a.runCommand(), a.inspectCommand(), a.versionCommand())
+	return root
+}
+
+// usage makes a complaint about arguments a usage error.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &pipeline.UsageError{Message: err.Error(), Hint: cmd.CommandPath() + " --help shows what it takes"}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,96 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	krmsafe "github.com/krmsafe/krmsafe/cmd/krmsafe"
+	"github.com/krmsafe/krmsafe/internal/testkit/asm"
+	"github.com/krmsafe/krmsafe/internal/testkit/stamp"
+	"github.com/krmsafe/krmsafe/internal/wasm"
+	"github.com/krmsafe/krmsafe/sandbox"
+)
+
+func TestMain(m *testing.M) {
+	if sandbox.IsChild(os.Args) {
+		os.Exit(sandbox.Child(os.Args))
+	}
+	testscript.Main(m, map[string]func(){"krmsafe": krmsafe.Main})
+}
+
+// TestScript runs the command as a user does. Each script has the small modules
+// of this file in its folder, and finds the repository's testdata in $TESTDATA.
+func TestScript(t *testing.T) {
+	testdata, err := filepath.Abs("../../testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		UpdateScripts:       *update,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("TESTDATA", testdata)
+			env.Setenv("LAYOUT", "oci-layout:"+filepath.Join(testdata, "signed", "cosign3-key"))
+			for name, module := range modules() {
+				if err := os.WriteFile(filepath.Join(env.WorkDir, name), module, 0o600); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status":   status,
+			"publish":  publish,
+			"tamper":   tamper,
+			"function": function,
+			"registry": serve,
+		},
+	})
+}
+
+// modules are what scripts run: functions that behave, and others that do not.
+func modules() map[string][]byte {
+	return map[string][]byte{
+		"cat.wasm":       asm.Cat(),
+		"stamp.wasm":     stamp.Module(),
+		"spin.wasm":      asm.Spin(),
+		"exit3.wasm":     asm.Exit(3),
+		"trap.wasm":      asm.Trap(),
+		"grow.wasm":      asm.GrowForever(),
+		"flood.wasm":     asm.Flood(1),
+		"silent.wasm":    asm.Exit(0),
+		"says-list.wasm": says(1, "apiVersion: v1\nkind: List\nitems: []\n"),
+		"noisy.wasm":     says(2, "\x1b[31mred\n::error::owned\n##[command]owned\n"),
+		"component.wasm": []byte("\x00asm\x0d\x00\x01\x00"),
+		"gojs.wasm":      gojs(),
+		"threads.wasm":   []byte("\x00asm\x01\x00\x00\x00\x05\x04\x01\x03\x01\x01"),
+	}
+}
+
+// says is a function that writes a text to a file descriptor, and to standard
+// output nothing else.
+func says(fd int32, text string) []byte {
+	m := &asm.Module{}
+	write := m.WASI("fd_write", asm.Types{asm.I32, asm.I32, asm.I32, asm.I32}, asm.Types{asm.I32})
+	m.Export("memory", wasm.KindMemory, m.Memory(1, -1))
+	m.ExportFunc("_start", m.Func(nil, nil, nil,
+		asm.I32Const(0), asm.I32Const(16), asm.I32Store,
+		asm.I32Const(4), asm.I32Const(int32(len(text))), asm.I32Store,
+		asm.I32Const(fd), asm.I32Const(0), asm.I32Const(1), asm.I32Const(8), asm.Call(write), asm.Drop))
+	m.Data(16, []byte(text))
+	return m.Bytes()
+}
+
+// gojs is the shape of a module built with GOOS=js.
+func gojs() []byte {
+	m := &asm.Module{}
+	m.ImportFunc("gojs", "runtime.wasmExit", asm.Types{asm.I32}, nil)
+	m.Export("mem", wasm.KindMemory, m.Memory(1, -1))
+	m.ExportFunc("run", m.Func(nil, nil, nil))
+	return m.Bytes()
+}

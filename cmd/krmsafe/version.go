@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// versionInfo is what `krmsafe version -o json` prints.
+type versionInfo struct {
+	Version  string            `json:"version"`
+	Revision string            `json:"revision"`
+	Modified bool              `json:"modified"`
+	Go       string            `json:"go"`
+	OS       string            `json:"os"`
+	Arch     string            `json:"arch"`
+	Modules  map[string]string `json:"modules"`
+}
+
+// engines are the modules whose versions decide what krmsafe accepts.
+var engines = []string{
+	"github.com/tetratelabs/wazero",
+	"github.com/open-policy-agent/opa",
+	"github.com/sigstore/sigstore-go",
+	"oras.land/oras-go/v2",
+	"sigs.k8s.io/kustomize/kyaml",
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "print the version of krmsafe and of what it is built on",
+		Example: "  krmsafe version -o json",
+		Args:    usage(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			if err := oneOf("--output", output, "text", "json"); err != nil {
+				return err
+			}
+			info := readVersion()
+			if output == "json" {
+				enc := json.NewEncoder(a.out)
+				enc.SetIndent("", "  ")
+				return enc.Encode(info)
+			}
+			_, err := fmt.Fprintf(a.out, "krmsafe %s (%s, %s/%s)\n", info.Version, info.Go, info.OS, info.Arch)
+			for _, path := range engines {
+				if err == nil {
+					_, err = fmt.Fprintf(a.out, "  %-36s %s\n", path, info.Modules[path])
+				}
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	return cmd
+}
+
+func readVersion() versionInfo {
+	info := versionInfo{Version: "unknown", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Modules: map[string]string{}}
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return info
+	}
+	info.Version = build.Main.Version
+	for _, s := range build.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			info.Revision = s.Value
+		case "vcs.modified":
+			info.Modified = s.Value == "true"
+		}
+	}
+	for _, path := range engines {
+		for _, dep := range build.Deps {
+			if dep.Path == path {
+				info.Modules[path] = dep.Version
+			}
+		}
+	}
+	return info
+}

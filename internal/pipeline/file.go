@@ -1,0 +1,51 @@
+package pipeline
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/krmsafe/krmsafe/policy"
+)
+
+// MaxModuleBytes is the size up to which a module is read from disk; the same
+// as the registry client's limit.
+const MaxModuleBytes = 64 << 20
+
+// fetchFile reads a module from disk, once and bounded.
+func (j *judgement) fetchFile() error {
+	j.request = policy.Request{Source: "file", Reference: j.req.File}
+	j.report.Function = Function{Source: "file", Reference: j.req.File, Layout: "file"}
+	data, err := readFile(j.req.File, MaxModuleBytes)
+	if err != nil {
+		return err
+	}
+	if int64(len(data)) > MaxModuleBytes {
+		j.refuse(StageFetch, "limit.module_bytes", fmt.Sprintf("%s is larger than a module may be, %d MiB", j.req.File, MaxModuleBytes>>20),
+			"strip it (go build -ldflags=\"-s -w\", wasm-strip) or split the function")
+		return nil
+	}
+	j.bytes = data
+	return nil
+}
+
+// readFile reads a regular file up to one byte beyond limit.
+func readFile(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name) // #nosec G304 -- the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("reading the module: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("reading the module: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("reading the module: %s is not a regular file", name)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, limit+1)) //nolint:forbidigo // bounded by the line itself
+	if err != nil {
+		return nil, fmt.Errorf("reading the module: %w", err)
+	}
+	return data, nil
+}

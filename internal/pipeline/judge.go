@@ -1,0 +1,211 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/krmsafe/krmsafe/internal/oci"
+	"github.com/krmsafe/krmsafe/policy"
+	"github.com/krmsafe/krmsafe/sandbox"
+	"github.com/krmsafe/krmsafe/verify"
+)
+
+// A judgement is one request on its way through the stages.
+type judgement struct {
+	p       *Pipeline
+	req     Request
+	report  *Report
+	lenient bool // an unsigned module goes on, for Inspect
+
+	request    policy.Request
+	artifact   *oci.Artifact // nil for a local file
+	bytes      []byte        // the module that is judged, read once
+	provenance *verify.Provenance
+	module     *sandbox.Module
+	limits     policy.Limits
+}
+
+func newReport(req Request, stdin []byte) *Report {
+	return &Report{
+		Version: ReportVersion,
+		Input:   document(len(req.Input.Items), stdin),
+		// Lists are never null in JSON.
+		Signatures: []Signature{}, Rejected: []Candidate{}, Results: []Result{}, Warnings: []string{},
+		Policy: Policy{Reasons: []Reason{}},
+	}
+}
+
+func document(items int, data []byte) Document {
+	sum := sha256.Sum256(data)
+	return Document{Items: items, Bytes: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
+}
+
+func (j *judgement) refuse(stage Stage, code, message, hint string) {
+	j.report.Outcome = Outcome{Stage: stage, Code: code, Message: message, Hint: hint}
+}
+
+func (j *judgement) refused() bool { return j.report.Outcome.Stage != "" && !j.report.Outcome.OK }
+
+// fetch reads the module once. What is read here is what is verified, inspected
+// and run; no later stage reads it again (SR-10).
+func (j *judgement) fetch(ctx context.Context) error {
+	if j.req.File != "" {
+		return j.fetchFile()
+	}
+	ref, err := oci.ParseRef(j.req.Image)
+	if err != nil {
+		return err
+	}
+	j.report.Function = Function{Source: ref.Source, Reference: ref.String()}
+	artifact, err := j.p.cfg.Registry.Fetch(ctx, ref)
+	var bad *oci.ArtifactError
+	var large *oci.LimitError
+	switch {
+	case errors.As(err, &bad):
+		j.refuse(StageFetch, bad.Code, j.about(bad.Error()), bad.Hint)
+		return nil
+	case errors.As(err, &large):
+		j.refuse(StageFetch, large.Limit, j.about(large.Error()), large.Hint)
+		return nil
+	case err != nil:
+		return err
+	}
+	j.artifact, j.bytes = artifact, artifact.Module
+	j.request = policy.Request{
+		Source: ref.Source, Reference: ref.String(), Registry: ref.Registry, Repository: ref.Repository,
+		Tag: ref.Tag, Digest: artifact.Digest, Pinned: ref.Pinned(),
+	}
+	j.report.Function = Function{
+		Source: ref.Source, Reference: ref.String(), Digest: artifact.Digest, ModuleDigest: artifact.ModuleDigest,
+		Layout: string(artifact.Layout), SizeBytes: int64(len(artifact.Module)),
+	}
+	for _, r := range artifact.Rejected {
+		j.report.Rejected = append(j.report.Rejected, Candidate{Source: r.Source, Digest: r.Manifest, Code: r.Code, Message: r.Reason})
+	}
+	return nil
+}
+
+// verify asks who signed the image. A local file carries no signature.
+func (j *judgement) verify(ctx context.Context) error {
+	if j.artifact == nil {
+		if !j.p.cfg.AllowUnsigned && !j.lenient {
+			j.refuse(StageVerify, "verify.unsigned_file", fmt.Sprintf("%s is a local file, and nobody signed it", j.req.File),
+				"--allow-unsigned runs a module that you built yourself; a signed one is run with --image and --key")
+		}
+		return nil
+	}
+	if j.p.cfg.Verifier == nil {
+		if !j.p.cfg.AllowUnsigned && !j.lenient {
+			j.refuse(StageVerify, "verify.no_trust", fmt.Sprintf("%s: nobody is trusted to sign it", j.report.Function.Reference),
+				"name the public key of its signer with --key")
+		}
+		return nil
+	}
+	subjects := j.artifact.Subjects()
+	provenance, err := j.p.cfg.Verifier.Verify(ctx, verify.Subject{
+		Reference: j.report.Function.Reference, Digest: j.artifact.Digest, AlsoDigests: subjects[1:],
+	}, evidence(j.artifact.Evidence))
+	var refusal *verify.RefusalError
+	switch {
+	case errors.As(err, &refusal):
+		j.reject(refusal.Candidates)
+		if !j.lenient {
+			j.refuse(StageVerify, refusal.Code, j.about(refusal.Message), refusal.Hint)
+		}
+		return nil
+	case err != nil:
+		return fmt.Errorf("verifying %s: %w", j.report.Function.Reference, err)
+	}
+	j.provenance = provenance
+	j.reject(provenance.Rejected())
+	for _, s := range provenance.Signatures() {
+		j.report.Signatures = append(j.report.Signatures, Signature{
+			Authority: s.Authority, Type: s.Type, KeyID: s.KeyID, Annotations: s.Annotations,
+		})
+	}
+	return nil
+}
+
+func (j *judgement) reject(candidates []verify.Candidate) {
+	for _, c := range candidates {
+		j.report.Rejected = append(j.report.Rejected, Candidate{Digest: c.Digest, Source: c.Source, Code: c.Code, Message: c.Message, Hint: c.Hint})
+	}
+}
+
+func evidence(found []oci.Evidence) []verify.Evidence {
+	list := make([]verify.Evidence, 0, len(found))
+	for _, e := range found {
+		list = append(list, verify.Evidence{
+			Kind: verify.Kind(e.Kind), MediaType: e.MediaType, Digest: e.Manifest, Source: e.Source,
+			Bytes: e.Bytes, Annotations: e.Annotations,
+		})
+	}
+	return list
+}
+
+// inspect decodes the module without executing anything of it.
+func (j *judgement) inspect(context.Context) error {
+	module, err := sandbox.Inspect(j.bytes)
+	var bad *sandbox.ModuleError
+	switch {
+	case errors.As(err, &bad):
+		j.refuse(StageInspect, bad.Code, j.about(bad.Error()), bad.Hint)
+		return nil
+	case err != nil:
+		return fmt.Errorf("inspecting %s: %w", j.name(), err)
+	}
+	if digest := j.report.Function.ModuleDigest; digest != "" && digest != module.Digest() {
+		return fmt.Errorf("inspecting %s: the module in memory is %s and not %s", j.name(), module.Digest(), digest)
+	}
+	j.module = module
+	j.report.Function.ModuleDigest = module.Digest()
+	j.report.Function.SizeBytes = int64(len(j.bytes))
+	return nil
+}
+
+// decide asks the policy and settles the limits.
+func (j *judgement) decide(ctx context.Context) error {
+	decision, err := j.p.cfg.Policy.Admit(ctx, j.facts())
+	if err != nil {
+		return fmt.Errorf("asking the policy: %w", err)
+	}
+	j.report.Policy = Policy{
+		Name: j.p.cfg.PolicyName, Digest: j.p.cfg.Policy.Digest(), Allow: decision.Allow, Reasons: reasons(decision.Reasons),
+	}
+	for _, w := range decision.Warnings {
+		j.report.Warnings = append(j.report.Warnings, w.Message)
+	}
+	if !decision.Allow {
+		j.refuse(StageDecide, "policy.denied", fmt.Sprintf("policy %s does not allow %s", j.p.cfg.PolicyName, j.name()), "")
+		return nil
+	}
+	j.limits, err = lower(decision.Limits, j.req.Lower)
+	if err != nil {
+		return err
+	}
+	j.report.Policy.Limits = limits(j.limits)
+	return nil
+}
+
+func reasons(list []policy.Reason) []Reason {
+	out := make([]Reason, 0, len(list))
+	for _, r := range list {
+		out = append(out, Reason(r))
+	}
+	return out
+}
+
+// about puts the module's name before a message that does not begin with it.
+func (j *judgement) about(message string) string {
+	if strings.HasPrefix(message, j.name()) {
+		return message
+	}
+	return j.name() + ": " + message
+}
+
+// name is what messages call the module.
+func (j *judgement) name() string { return j.report.Function.Reference }

@@ -1,0 +1,166 @@
+// Package pipeline is the spine of krmsafe: the only place that knows the order
+// in which a function is judged. A module is fetched, its signature verified,
+// its bytes inspected, a policy asked; only then does it run, and only what
+// passes the last check leaves.
+//
+//	fetch → verify → inspect → decide → run → check → emit
+//
+// It knows the rooms that do each of these and nothing of how they do it; it
+// does not know how a report is shown, where a policy came from, or flags.
+//
+// A refusal is a value: Run returns a Report whose Outcome says at which stage
+// and why, and whose Emit is nil. An error means that krmsafe could not judge.
+// On both roads nothing of the function's output leaves.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/oci"
+	"github.com/krmsafe/krmsafe/policy"
+	"github.com/krmsafe/krmsafe/sandbox"
+	"github.com/krmsafe/krmsafe/verify"
+)
+
+// A Config says with what a Pipeline judges. It is checked by New and not
+// changed after.
+type Config struct {
+	// Registry fetches images. It must not be nil.
+	Registry *oci.Client
+	// Verifier says who signed an image. Where it is nil nobody is trusted,
+	// every image counts as unsigned, and AllowUnsigned alone lets it go on
+	// to the policy.
+	Verifier *verify.Verifier
+	// AllowUnsigned lets a module that nobody signed go on to the policy, which
+	// sees that it was allowed and may still refuse. It is right for a module
+	// that its user just built. Together with a Verifier it is an error: a
+	// signature is either demanded or it is not.
+	AllowUnsigned bool
+	// Policy decides. It must not be nil. PolicyName is what reports call it.
+	Policy     *policy.Policy
+	PolicyName string
+	// Sandbox runs what was allowed. It must not be nil for Run.
+	Sandbox *sandbox.Sandbox
+	// Runtime is what the policy is told of the place where the module runs.
+	Runtime policy.Runtime
+	// Date is the day of the run in UTC, YYYY-MM-DD, for dated exceptions in
+	// a policy; empty gives the policy no date.
+	Date string
+	// KRM bounds the function's output when it is read back.
+	KRM krm.Limits
+}
+
+// A Pipeline judges and runs functions. It may be used by several goroutines
+// at once.
+type Pipeline struct {
+	cfg Config
+}
+
+// New checks cfg.
+func New(cfg Config) (*Pipeline, error) {
+	switch {
+	case cfg.Registry == nil:
+		return nil, errors.New("pipeline: no registry client")
+	case cfg.Policy == nil:
+		return nil, errors.New("pipeline: no policy")
+	case cfg.KRM == (krm.Limits{}):
+		return nil, errors.New("pipeline: no limits for the output")
+	case cfg.Verifier != nil && cfg.AllowUnsigned:
+		return nil, usagef("leave one of them out",
+			"--allow-unsigned contradicts a trusted key: an image is either verified or it is not")
+	}
+	return &Pipeline{cfg: cfg}, nil
+}
+
+// A Request names one module and what it is to be run on. Exactly one of Image
+// and File is set.
+type Request struct {
+	// Image is a reference as oci.ParseRef reads it.
+	Image string
+	// File is the path of a module on disk.
+	File string
+	// Input is what the function reads, its functionConfig included.
+	Input *krm.ResourceList
+	// Lower holds limits that are lower than the policy's; zero fields leave
+	// the policy's in force. A limit above the policy's is a UsageError.
+	Lower policy.Limits
+	// FailOn is the severity from which on a result refuses the output:
+	// "error", "warning", "info", or "never".
+	FailOn string
+}
+
+// Run judges the request and, if it is allowed, runs the function. The Report
+// is nil if and only if the error is not. Errors: *UsageError where the request
+// cannot be carried out as written, *oci.RefError and *oci.RegistryError where
+// the image could not be fetched, and others that say what failed.
+func (p *Pipeline) Run(ctx context.Context, req Request) (*Report, error) {
+	if p.cfg.Sandbox == nil {
+		return nil, errors.New("pipeline: no sandbox to run in")
+	}
+	if err := checkRequest(req); err != nil {
+		return nil, err
+	}
+	stdin, err := req.Input.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("writing the function's input: %w", err)
+	}
+	// The child's start hides behind the fetch. Should it fail, the run says so.
+	go func() { _, _ = p.cfg.Sandbox.Prepare(ctx) }()
+	j := &judgement{p: p, req: req, report: newReport(req, stdin)}
+	for _, stage := range []func(context.Context) error{j.fetch, j.verify, j.inspect, j.decide} {
+		if err := stage(ctx); err != nil {
+			return nil, err
+		}
+		if j.refused() {
+			return j.report, nil
+		}
+	}
+	result, err := j.run(ctx, stdin)
+	if err != nil {
+		return nil, err
+	}
+	if !j.refused() {
+		if err := j.check(result); err != nil {
+			return nil, err
+		}
+	}
+	return j.report, nil
+}
+
+// Inspect fetches and verifies the module and gathers the facts, without asking
+// the policy and without running anything. The Facts are, as JSON, the exact
+// input that a policy would see for this request. A module that is not signed
+// is no refusal here: Verified says what was found, and Report.Rejected why.
+func (p *Pipeline) Inspect(ctx context.Context, req Request) (policy.Facts, *Report, error) {
+	if err := checkRequest(req); err != nil {
+		return policy.Facts{}, nil, err
+	}
+	j := &judgement{p: p, req: req, report: newReport(req, nil), lenient: true}
+	for _, stage := range []func(context.Context) error{j.fetch, j.verify, j.inspect} {
+		if err := stage(ctx); err != nil {
+			return policy.Facts{}, nil, err
+		}
+		if j.refused() {
+			return policy.Facts{}, j.report, nil
+		}
+	}
+	return j.facts(), j.report, nil
+}
+
+func checkRequest(req Request) error {
+	switch {
+	case (req.Image == "") == (req.File == ""):
+		return usagef("name the module with --image or --file", "exactly one of an image and a file names the module")
+	case req.Input == nil:
+		return errors.New("pipeline: no input")
+	}
+	switch req.FailOn {
+	case krm.SeverityError, krm.SeverityWarning, krm.SeverityInfo, FailNever:
+		return nil
+	default:
+		return usagef("use error, warning, info or never", "unknown severity %q", req.FailOn)
+	}
+}
