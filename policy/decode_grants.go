@@ -39,12 +39,23 @@ func (d *decoder) selectors(where string, object map[string]any, key string) []S
 			Namespace: d.optional(where, s, "namespace"), Name: d.optional(where, s, "name"),
 			Labels: d.pairs(where+".labels", s, "labels"), Annotations: d.pairs(where+".annotations", s, "annotations"),
 		}
-		if s != nil && selector.APIVersion+selector.Kind+selector.Namespace+selector.Name == "" && len(selector.Labels)+len(selector.Annotations) == 0 {
+		if s != nil && !selects(s) {
 			d.problem(ReasonRange, "an entry of %s selects by nothing", where)
 		}
 		out = append(out, selector)
 	}
 	return out
+}
+
+// selects reports whether a selector says anything.
+func selects(selector map[string]any) bool {
+	for _, value := range selector {
+		pairs, isPairs := value.(map[string]any)
+		if value != "" && (!isPairs || len(pairs) > 0) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *decoder) changes(answer map[string]any) ChangeGrant {
