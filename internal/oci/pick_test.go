@@ -17,10 +17,10 @@ type (
 )
 
 // saved writes blobs as a layout and gives a reference to top.
-func saved(t *testing.T, b blobs, top desc, more ...desc) string {
+func saved(t *testing.T, b blobs, top desc) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := b.Save(dir, append([]desc{top}, more...)...); err != nil {
+	if err := b.Save(dir, top); err != nil {
 		t.Fatal(err)
 	}
 	return "oci-layout:" + dir + "@" + top.Digest

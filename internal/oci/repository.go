@@ -70,7 +70,7 @@ func (r *repository) get(ctx context.Context, client *auth.Client, path, what st
 
 func (r *repository) send(ctx context.Context, client *auth.Client, link, what string, accept ...string) (*http.Response, error) {
 	ctx = auth.AppendScopesForHost(ctx, r.host, auth.ScopeRepository(r.repo, auth.ActionPull))
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, link, nil) // a nil body: with http.NoBody the retrying transport would not dare to ask twice
 	if err != nil {
 		return nil, r.broken(what, err)
 	}

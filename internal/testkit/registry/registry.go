@@ -181,7 +181,7 @@ func (p *repository) manifest(w http.ResponseWriter, req *http.Request, name str
 		digest = p.tags[name]
 	}
 	mediaType, ok := p.manifests[digest]
-	if !ok {
+	if _, there := p.blobs[digest]; !ok || !there {
 		Fail(w, http.StatusNotFound, "MANIFEST_UNKNOWN")
 		return
 	}
