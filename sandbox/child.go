@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/krmsafe/krmsafe/internal/jail"
 )
@@ -41,14 +42,19 @@ func serve(ctx context.Context, in *jail.Inside) error {
 		return err
 	}
 	m := newMachine(j)
+	// The kernel's limit is a cliff: the collector must see it coming.
+	debug.SetMemoryLimit(hostBytes(j.limits, len(module), len(stdin)) / 10 * 9)
 	if err := m.compile(ctx, module); err != nil {
-		return in.Send(kindResult, outcome{code: CodeModuleEngine, detail: firstLine(err.Error())}.encode())
+		return in.Send(kindResult, outcome{code: CodeModuleEngine, detail: firstLine(err.Error())}.encode()...)
 	}
+	// What the host allocates while the guest runs is little; collecting it would
+	// interrupt machine code that cannot be interrupted.
+	debug.SetGCPercent(-1)
 	if err := in.Tighten(); err != nil {
 		return fmt.Errorf("tightening the jail: %w", err)
 	}
-	if err := in.Send(kindCompiled, nil); err != nil {
+	if err := in.Send(kindCompiled); err != nil {
 		return err
 	}
-	return in.Send(kindResult, m.run(ctx, stdin).encode())
+	return in.Send(kindResult, m.run(ctx, stdin).encode()...)
 }

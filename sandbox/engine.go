@@ -93,9 +93,9 @@ func (m *machine) run(ctx context.Context, stdin []byte) outcome {
 		o.fuel = m.meter.used()
 	}
 	o.pages = m.memory.pages()
-	o.stderr = m.stderr.buf.Bytes()
+	o.stderr = m.stderr.chunks
 	if o.code == "" || o.code == CodeGuestExit {
-		o.stdout = m.stdout.buf.Bytes()
+		o.stdout = m.stdout.chunks
 	}
 	return o
 }
@@ -218,11 +218,15 @@ func firstLine(s string) string {
 }
 
 // cappedWriter keeps what is written up to a limit; what exceeds it ends the run.
+// It fills chunks, so that it never holds more than was written and one chunk.
 type cappedWriter struct {
 	limit    int64
-	buf      bytes.Buffer
+	size     int64
+	chunks   [][]byte
 	exceeded bool
 }
+
+const chunkBytes = 256 << 10
 
 // errCapped unwinds a run whose output is over its limit.
 var errCapped = errors.New("output limit")
@@ -230,11 +234,20 @@ var errCapped = errors.New("output limit")
 // Write appends p. Beyond the limit it panics, which the engine turns into the
 // run's end: an error would only be the module's to ignore.
 func (w *cappedWriter) Write(p []byte) (int, error) {
-	if int64(w.buf.Len())+int64(len(p)) > w.limit {
+	if w.size+int64(len(p)) > w.limit {
 		w.exceeded = true
 		panic(errCapped)
 	}
-	return w.buf.Write(p)
+	w.size += int64(len(p))
+	for rest := p; len(rest) > 0; {
+		if len(w.chunks) == 0 || len(w.chunks[len(w.chunks)-1]) == cap(w.chunks[len(w.chunks)-1]) {
+			w.chunks = append(w.chunks, make([]byte, 0, min(w.limit, chunkBytes)))
+		}
+		last := &w.chunks[len(w.chunks)-1]
+		n := min(len(rest), cap(*last)-len(*last))
+		*last, rest = append(*last, rest[:n]...), rest[n:]
+	}
+	return len(p), nil
 }
 
 var _ io.Writer = (*cappedWriter)(nil)

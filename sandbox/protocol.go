@@ -74,20 +74,31 @@ type outcome struct {
 	exitCode uint32
 	pages    uint32
 	fuel     uint64
-	stdout   []byte
-	stderr   []byte
+	stdout   [][]byte // in chunks
+	stderr   [][]byte
 }
 
-func (o outcome) encode() []byte {
+// encode gives the payload in parts.
+func (o outcome) encode() [][]byte {
 	var e jail.Encoder
 	e.String(o.code)
 	e.String(o.detail[:min(len(o.detail), maxStopText)])
 	e.U32(o.exitCode)
 	e.U32(o.pages)
 	e.U64(o.fuel)
-	e.Bytes(o.stdout)
-	e.Bytes(o.stderr)
-	return e.Payload()
+	e.U32(length(o.stdout))
+	parts := append([][]byte{e.Payload()}, o.stdout...)
+	var middle jail.Encoder
+	middle.U32(length(o.stderr))
+	return append(append(parts, middle.Payload()), o.stderr...)
+}
+
+func length(chunks [][]byte) uint32 {
+	n := 0
+	for _, c := range chunks {
+		n += len(c)
+	}
+	return uint32(n) //nolint:gosec // G115: within Limits.OutputBytes, which is below 2 GiB
 }
 
 // outcomeBytes bounds a result's frame under limits.
@@ -97,7 +108,7 @@ func decodeOutcome(payload []byte, l Limits) (outcome, error) {
 	d := jail.NewDecoder(payload)
 	o := outcome{
 		code: d.String(64), detail: d.String(maxStopText), exitCode: d.U32(), pages: d.U32(), fuel: d.U64(),
-		stdout: d.Bytes(l.OutputBytes), stderr: d.Bytes(l.StderrBytes),
+		stdout: [][]byte{d.Bytes(l.OutputBytes)}, stderr: [][]byte{d.Bytes(l.StderrBytes)},
 	}
 	if err := d.Close(); err != nil {
 		return outcome{}, fmt.Errorf("reading the child's result: %w", err)

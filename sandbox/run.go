@@ -105,16 +105,25 @@ type run struct {
 	compiled bool
 }
 
-// Memory that the child needs whatever the module: the engine's stack, the
-// frames in both directions, the runtime's own.
-const childSlack = 320 << 20
+// Memory that the child needs whatever the module: mostly the engine's stack,
+// which it doubles up to 100 MB and copies.
+const childSlack = 256 << 20
+
+// tableEntryBytes is what the engine holds for a table's entry, twice while the
+// table grows.
+const tableEntryBytes = 2 * 8
 
 // bounds adds up what the child may use.
 func (r *run) bounds() jail.Bounds {
 	l := r.work.Limits
-	memory := int64(memoryPages(l))*65536 + 16*int64(l.TableElements) + l.CompileBytes + 3*(l.OutputBytes+l.StderrBytes) +
-		3*int64(len(r.work.Stdin)) + 3*int64(r.work.Module.Size()) + childSlack
+	memory := int64(memoryPages(l))*65536 + hostBytes(l, r.work.Module.Size(), len(r.work.Stdin))
 	return jail.Bounds{MemoryBytes: memory, CPUSeconds: 2*uint64(l.Timeout/time.Second) + 2} //nolint:gosec // G115: positive
+}
+
+// hostBytes is what the child may use beside the guest's linear memory.
+func hostBytes(l Limits, module, stdin int) int64 {
+	return tableEntryBytes*int64(l.TableElements) + l.CompileBytes + l.OutputBytes + l.StderrBytes + 4*chunkBytes +
+		int64(stdin) + 3*int64(module) + childSlack
 }
 
 // talk sends the job and reads the answer.
@@ -160,7 +169,7 @@ func (r *run) conclude(ctx context.Context, o outcome, err error, exit jail.Exit
 		Usage: Usage{MemoryPages: o.pages, Fuel: o.fuel, CPU: exit.CPU, PeakBytes: exit.PeakBytes},
 	}
 	if err == nil {
-		result.Stdout, result.Stderr, result.ExitCode = o.stdout, o.stderr, o.exitCode
+		result.Stdout, result.Stderr, result.ExitCode = o.stdout[0], o.stderr[0], o.exitCode
 		switch o.code {
 		case "":
 		case CodeGuestExit:

@@ -234,8 +234,8 @@ func (c *Child) Bound(b Bounds) error {
 	return verifyBounds(c.cmd.Process.Pid, b)
 }
 
-// Send writes one frame to the child.
-func (c *Child) Send(kind Kind, payload []byte) error { return WriteFrame(c.in, kind, payload) }
+// Send writes one frame to the child, its payload in parts.
+func (c *Child) Send(kind Kind, parts ...[]byte) error { return WriteFrame(c.in, kind, parts...) }
 
 // Receive reads the child's next frame, of one of the allowed kinds. Everything
 // in it is as foreign as what the child was given.

@@ -49,6 +49,7 @@ func TestReadFrame(t *testing.T) {
 func TestAnnouncedLengthTakesNoMemory(t *testing.T) {
 	in := frame(17, 1<<31, "")
 	allocated := testing.Benchmark(func(b *testing.B) {
+		b.Helper()
 		b.ReportAllocs()
 		for b.Loop() {
 			_, _, _ = jail.ReadFrame(bytes.NewReader(in), jail.Allowed{17: 1 << 31})

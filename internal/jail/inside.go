@@ -71,13 +71,20 @@ func complain(err error) {
 // Receive reads the next frame, which must be of this kind and at most limit
 // bytes long.
 func (in *Inside) Receive(kind Kind, limit int64) ([]byte, error) {
-	_, payload, err := ReadFrame(in.in, Allowed{kind: limit})
-	return payload, err
+	_, n, err := readHead(in.in, Allowed{kind: limit})
+	if err != nil {
+		return nil, err
+	}
+	payload := make([]byte, n) // the parent is trusted to send what it announces
+	if _, err := io.ReadFull(in.in, payload); err != nil {
+		return nil, cutFrame(kind, err)
+	}
+	return payload, nil
 }
 
-// Send writes one frame to the parent.
-func (in *Inside) Send(kind Kind, payload []byte) error {
-	return WriteFrame(in.out, kind, payload)
+// Send writes one frame to the parent, its payload in parts.
+func (in *Inside) Send(kind Kind, parts ...[]byte) error {
+	return WriteFrame(in.out, kind, parts...)
 }
 
 // Tighten takes away executable memory and further filters for good, on every
@@ -119,7 +126,7 @@ func (in *Inside) bound() error {
 		complain(err)
 		return err
 	}
-	return in.Send(kindBound, nil)
+	return in.Send(kindBound)
 }
 
 // childReport is what a child says of itself.
