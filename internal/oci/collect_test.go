@@ -31,8 +31,7 @@ func newSigned(t *testing.T) signed {
 	return s
 }
 
-func (s signed) ref() string    { return s.reg.Host + "/" + repo + ":v1" }
-func (s signed) pinned() string { return s.reg.Host + "/" + repo + "@" + s.top.Digest }
+func (s signed) ref() string { return s.reg.Host + "/" + repo + ":v1" }
 
 // put adds manifests to the registry.
 func (s signed) put(manifests ...desc) { s.reg.Put(repo, s.blobs, manifests...) }
@@ -110,11 +109,11 @@ func TestEvidenceWithoutReferrersAPI(t *testing.T) {
 		}},
 		{"web page with 200", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			fmt.Fprint(w, "<html>")
+			_, _ = fmt.Fprint(w, "<html>")
 		}},
 		{"empty list", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", layout.TypeIndex)
-			fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
+			_, _ = fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -272,11 +271,11 @@ func TestEvidenceTooMuch(t *testing.T) {
 		s := newSigned(t)
 		s.reg.Before = onPath("/referrers/", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", layout.TypeIndex)
-			fmt.Fprint(w, `{"schemaVersion":2,"manifests":[`)
+			_, _ = fmt.Fprint(w, `{"schemaVersion":2,"manifests":[`)
 			for i := range 20000 {
-				fmt.Fprintf(w, `{"mediaType":"a","digest":"sha256:%064x","size":1},`, i)
+				_, _ = fmt.Fprintf(w, `{"mediaType":"a","digest":"sha256:%064x","size":1},`, i)
 			}
-			fmt.Fprint(w, `{"mediaType":"a","digest":"sha256:`+hexD+`","size":1}]}`)
+			_, _ = fmt.Fprint(w, `{"mediaType":"a","digest":"sha256:`+hexD+`","size":1}]}`)
 		})
 		refused(t, config(), s.ref(), "limit.index_entries")
 	})

@@ -103,7 +103,7 @@ func TestCredentialHelper(t *testing.T) { //nolint:paralleltest // it sets PATH
 	wantBasic(s.reg, "ann", "secret")
 	bin := t.TempDir()
 	script := fmt.Sprintf("#!/bin/sh\nread host\n[ \"$1\" = get ] && [ \"$host\" = %q ] || { echo 'credentials not found in native keychain'; exit 1; }\necho '{\"Username\":\"ann\",\"Secret\":\"secret\"}'\n", s.reg.Host)
-	if err := os.WriteFile(filepath.Join(bin, "docker-credential-krmsafetest"), []byte(script), 0o700); err != nil { //nolint:gosec // it is to be run
+	if err := os.WriteFile(filepath.Join(bin, "docker-credential-krmsafetest"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -130,7 +130,7 @@ func tokenWorld(t *testing.T, realm string) (*world, string) {
 		}
 		s.reg.ServeHTTP(w, r)
 	})
-	tokens := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"token":"good-token"}`) })
+	tokens := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, `{"token":"good-token"}`) })
 	mux := http.NewServeMux()
 	mux.Handle("/v2/", front)
 	mux.Handle("/token", tokens)
@@ -314,7 +314,7 @@ func TestProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forward := httputil.NewSingleHostReverseProxy(target) //nolint:staticcheck // a test's proxy
+	forward := httputil.NewSingleHostReverseProxy(target)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		through.Add(1)
 		forward.ServeHTTP(w, r)

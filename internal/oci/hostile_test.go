@@ -125,7 +125,7 @@ func TestHostileAnswers(t *testing.T) {
 		{"lying content type", "tag", header("Content-Type", layout.TypeIndex), "artifact.media_type"},
 		{"web page", "tag", always(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
-			fmt.Fprint(w, "<html>")
+			_, _ = fmt.Fprint(w, "<html>")
 		}), "artifact.malformed"},
 		{"20 GiB manifest announced", "tag", always(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "21474836480")
@@ -165,21 +165,21 @@ func TestHostileAnswers(t *testing.T) {
 		{"endless referrer pages", "referrers", always(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", layout.TypeIndex)
 			w.Header().Set("Link", fmt.Sprintf(`<%s?n=x>; rel="next"`, r.URL.Path))
-			fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
+			_, _ = fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
 		}), "limit.referrer_pages"},
 		{"referrers that are no JSON", "referrers", always(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", layout.TypeIndex)
-			fmt.Fprint(w, "{")
+			_, _ = fmt.Fprint(w, "{")
 		}), "registry.malformed"},
 		{"next page on another host", "referrers", always(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", layout.TypeIndex)
 			w.Header().Set("Link", `<http://127.0.0.2/v2/acme/fn/referrers/x>; rel="next"`)
-			fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
+			_, _ = fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
 		}), "registry.malformed"},
 		{"next page of another repository", "referrers", always(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", layout.TypeIndex)
 			w.Header().Set("Link", `</v2/other/referrers/x>; rel="next"`)
-			fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
+			_, _ = fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
 		}), "registry.malformed"},
 		{"redirect loop", "module", always(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }), "registry.redirect"},
 		{"redirect to a file", "module", always(func(w http.ResponseWriter, _ *http.Request) {
@@ -212,7 +212,7 @@ func TestHostileStrippedReferrers(t *testing.T) {
 	s := newSigned(t)
 	s.reg.Before = onPath("/referrers/", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", layout.TypeIndex)
-		fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
+		_, _ = fmt.Fprint(w, `{"schemaVersion":2,"manifests":[]}`)
 	})
 	if got := mustFetch(t, config(), s.ref()); len(got.Evidence) != 0 {
 		t.Errorf("evidence %s", kinds(got))
@@ -225,7 +225,7 @@ func TestHostileErrorText(t *testing.T) {
 	s := newSigned(t)
 	s.reg.Before = onPath("/manifests/", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(403)
-		fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"\u001b[2J\nkrmsafe: verified\u202e`+strings.Repeat("x", 5000)+`"}]}`)
+		_, _ = fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"\u001b[2J\nkrmsafe: verified\u202e`+strings.Repeat("x", 5000)+`"}]}`)
 	})
 	message := refused(t, config(), s.ref(), "registry.forbidden")
 	if strings.ContainsAny(message, "\n\x1b\u202e") || len(message) > 600 {

@@ -44,12 +44,26 @@ func (c *Client) Pull(ctx context.Context, ref Ref, dir string) (*Artifact, erro
 	}
 	artifact, err := c.pullInto(ctx, src, ref, staging)
 	if err == nil {
-		err = errors.Join(os.Chmod(staging, 0o755), os.Rename(staging, dir)) //nolint:gosec // G302: a layout is for sharing
+		err = moveInto(staging, dir)
 	}
 	if err != nil {
 		return nil, errors.Join(c.explain(ctx, ref, err), ignore(os.RemoveAll(staging)))
 	}
 	return artifact, nil
+}
+
+// moveInto gives a finished layout its name. An empty directory makes way for it; one that has been filled meanwhile does not.
+func moveInto(staging, dir string) error {
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("pulling to %q: %w", dir, err)
+	}
+	if err := os.Chmod(staging, 0o755); err != nil { //nolint:gosec // G302: a layout is for sharing
+		return fmt.Errorf("pulling to %q: %w", dir, err)
+	}
+	if err := os.Rename(staging, dir); err != nil {
+		return fmt.Errorf("pulling to %q: %w", dir, err)
+	}
+	return nil
 }
 
 func (c *Client) pullInto(ctx context.Context, src source, ref Ref, staging string) (*Artifact, error) {

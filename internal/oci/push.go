@@ -78,13 +78,18 @@ func (c *Client) Push(ctx context.Context, ref Ref, module []byte, opts PushOpti
 	}
 	switch {
 	case ref.Source == SourceLayout:
-		return p.digest, writeLayout(ref, p, c.limits)
+		err = writeLayout(ref, p, c.limits)
 	case ref.Source != SourceRegistry:
-		return "", &RefError{Ref: ref.String(), Code: "ref.empty", Reason: "it was not made by ParseRef"}
+		err = &RefError{Ref: ref.String(), Code: "ref.empty", Reason: "it was not made by ParseRef"}
 	case c.config.Offline:
-		return "", offline(ref)
+		err = offline(ref)
+	default:
+		err = c.explain(ctx, ref, c.web.origin(ctx, ref).push(ctx, ref.Tag, p))
 	}
-	return p.digest, c.explain(ctx, ref, c.web.origin(ctx, ref).push(ctx, ref.Tag, p))
+	if err != nil {
+		return "", err
+	}
+	return p.digest, nil
 }
 
 // push writes the blobs, then the manifest under its tag.

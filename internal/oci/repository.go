@@ -172,12 +172,33 @@ func (r *repository) bodyError(op, digest string, err error) error {
 
 // refused words an answer other than 200. What the registry says is quoted, shortened, and never decides anything.
 func (r *repository) refused(resp *http.Response, op string) *RegistryError {
-	e := &RegistryError{Registry: r.name, Op: op, Status: resp.StatusCode}
-	switch code := resp.StatusCode; {
+	e := r.status(op, resp.StatusCode)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, r.limits.ErrorBodyBytes)) //nolint:forbidigo // bounded on this line
+	var said struct {
+		Errors errcode.Errors `json:"errors"`
+	}
+	if err == nil && json.Unmarshal(body, &said) == nil {
+		e.Message += quoteFirst(said.Errors)
+	}
+	return e
+}
+
+// quoteFirst gives the first of a registry's own words.
+func quoteFirst(said errcode.Errors) string {
+	if len(said) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%q: %q)", shorten(said[0].Code, 60), shorten(said[0].Message, 200))
+}
+
+// status words an HTTP status.
+func (r *repository) status(op string, status int) *RegistryError {
+	e := &RegistryError{Registry: r.name, Op: op, Status: status}
+	switch code := status; {
 	case code == http.StatusUnauthorized:
 		e.Code, e.Message, e.Hint = "registry.unauthorized", "it wants a login", "log in with docker login "+r.name+" or podman login "+r.name
 	case code == http.StatusForbidden:
-		e.Code, e.Message, e.Hint = "registry.forbidden", "it denies access", "check that the account may pull "+r.repo
+		e.Code, e.Message, e.Hint = "registry.forbidden", "it denies access", "check that the account has access to "+r.repo
 	case code == http.StatusNotFound:
 		e.Code, e.Message, e.Err = "registry.not_found", "it is not there", errAbsent
 	case code == http.StatusTooManyRequests:
@@ -186,14 +207,6 @@ func (r *repository) refused(resp *http.Response, op string) *RegistryError {
 		e.Code, e.Message = "registry.server", fmt.Sprintf("it failed with status %d", code)
 	default:
 		e.Code, e.Message = "registry.status", fmt.Sprintf("it answers with status %d", code)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, r.limits.ErrorBodyBytes)) //nolint:forbidigo // bounded on this line
-	var said struct {
-		Errors errcode.Errors `json:"errors"`
-	}
-	if err == nil && json.Unmarshal(body, &said) == nil && len(said.Errors) > 0 {
-		first := said.Errors[0]
-		e.Message += fmt.Sprintf(" (%q: %q)", shorten(first.Code, 60), shorten(first.Message, 200))
 	}
 	return e
 }
@@ -224,6 +237,9 @@ func (r *repository) broken(op string, err error) error {
 		e.Code, e.Message = "registry.cancelled", "it was cancelled"
 	case errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout():
 		e.Code, e.Message = "registry.timeout", "it did not answer in time"
+	case errors.As(err, &answer) && answer.URL != nil && strings.HasPrefix(answer.URL.Path, "/v2/"+r.repo+"/"):
+		e = r.status(op, answer.StatusCode)
+		e.Message += quoteFirst(answer.Errors)
 	case errors.As(err, &answer):
 		e.Code, e.Status, e.Message = "registry.unauthorized", answer.StatusCode, fmt.Sprintf("its token service answers with status %d", answer.StatusCode)
 		e.Hint = "check the login with docker login " + r.name + " or podman login " + r.name

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -61,7 +62,9 @@ func New(tb testing.TB) *Registry {
 func NewTLS(tb testing.TB) *Registry {
 	tb.Helper()
 	r := &Registry{Referrers: true, repos: map[string]*repository{}}
-	r.Server = httptest.NewTLSServer(r)
+	r.Server = httptest.NewUnstartedServer(r)
+	r.Server.Config.ErrorLog = log.New(io.Discard, "", 0) // clients that refuse the certificate are expected
+	r.Server.StartTLS()
 	r.Host = strings.TrimPrefix(r.Server.URL, "https://")
 	tb.Cleanup(r.Server.Close)
 	return r
