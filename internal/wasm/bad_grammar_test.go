@@ -55,6 +55,9 @@ func badGrammar() []badModule {
 		{name: "misc opcode", code: wasm.CodeOpcode, module: raw(0, 0xfc, 0x7f, 0x0b)},
 		{name: "vector opcode hole", code: wasm.CodeOpcode, module: raw(0, 0xfd, 0x9a, 0x01, 0x0b)},
 		{name: "vector opcode far away", code: wasm.CodeOpcode, module: raw(0, 0xfd, 0x80, 0x80, 0x04, 0x0b)},
+		{name: "padded vector opcode", code: wasm.CodePadded, module: raw(append(append([]byte{0, 0xfd, 0x8c, 0x00}, make([]byte, 16)...), 0x1a, 0x0b)...)},
+		{name: "padded select", code: wasm.CodePadded, module: raw(0, 0x41, 0, 0x41, 0, 0x41, 0, 0x1c, 0x81, 0x00, 0x7f, 0x1a, 0x0b)},
+		{name: "padded opcode in a constant", code: wasm.CodePadded, module: mod(wasm.AppendSection(nil, wasm.SectionGlobal, append(append([]byte{1, 0x7b, 0, 0xfd, 0x8c, 0x00}, make([]byte, 16)...), 0x0b)))},
 		{name: "else without if", code: wasm.CodeMalformed, module: body(nil, asm.Block(asm.Empty, asm.Else))},
 	}
 }

@@ -58,8 +58,15 @@ func (d *decoder) constInstr(at int) ValType {
 		d.r.Bytes(8)
 		return F64
 	case prefixSIMD:
-		if sub := d.r.U32(); d.ok() && sub != 0x0c {
+		start := d.r.Offset()
+		sub := d.r.U32()
+		if d.ok() && sub != 0x0c {
 			d.failAt(at, CodeInvalidConst, "constant expression required")
+		}
+		if d.ok() && d.r.Offset()-start != 1 {
+			e := paddedOpcode(prefixSIMD, sub)
+			e.Offset = int64(at)
+			d.r.fail(e)
 		}
 		d.r.Bytes(16)
 		d.m.use(FeatureSIMD)

@@ -40,6 +40,7 @@ const (
 	CodeSectionDuplicate = "module.malformed.section_duplicate"
 	CodeDataCount        = "module.malformed.data_count"
 	CodeOpcode           = "module.malformed.opcode"
+	CodePadded           = "module.malformed.padded"
 
 	CodeInvalid         = "module.invalid"
 	CodeInvalidType     = "module.invalid.type"

@@ -30,6 +30,17 @@ func refuseOpcode(b byte, sub uint32) *Error {
 	return &Error{Code: CodeOpcode, Message: "illegal " + what}
 }
 
+// paddedOpcode refuses a vector opcode, or the length in a typed select, that
+// is not in its shortest form. The specification allows padding and no
+// toolchain pads these; engines differ in how they read them, and what two
+// readers read differently hides code from one of them.
+func paddedOpcode(b byte, sub uint32) *Error {
+	return &Error{
+		Code: CodePadded, Message: fmt.Sprintf("opcode 0x%02x %d is not in its shortest form", b, sub),
+		Hint: "re-encode the module with a current toolchain, for example wasm-opt or wasm-tools",
+	}
+}
+
 // refuseType names the proposal that a value type outside wasm 2.0 belongs to.
 func refuseType(b byte, at int) *Error {
 	what := fmt.Sprintf("value type 0x%02x", b)

@@ -99,7 +99,7 @@ var simdLanes = [...]lane{
 
 // simd checks the group of prefix 0xfd.
 func (v *validator) simd() bool {
-	sub, ok := v.u32()
+	sub, ok := v.vectorOpcode()
 	if !ok {
 		return false
 	}
@@ -127,6 +127,16 @@ func (v *validator) simd() bool {
 	default:
 		return v.laneAccess(sub - 0x54)
 	}
+}
+
+// vectorOpcode reads the opcode after the prefix, in its shortest form only.
+func (v *validator) vectorOpcode() (uint32, bool) {
+	at := v.pos
+	sub, ok := v.u32()
+	if ok && v.pos-at != SizeU32(sub) {
+		return 0, v.failWith(paddedOpcode(prefixSIMD, sub))
+	}
+	return sub, ok
 }
 
 func (v *validator) shuffle() bool {

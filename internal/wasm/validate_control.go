@@ -275,9 +275,13 @@ func (v *validator) selectAny() bool {
 
 func (v *validator) selectTyped() bool {
 	v.m.use(FeatureReferenceTypes)
+	at := v.pos
 	n, ok := v.u32()
 	if !ok {
 		return false
+	}
+	if n == 1 && v.pos-at != 1 {
+		return v.failWith(paddedOpcode(byte(OpSelectT), n)) // its length is as good as part of the opcode
 	}
 	if n != 1 {
 		return v.fail(CodeInvalid, "invalid result arity: select gives one value, not %d", n)

@@ -124,6 +124,9 @@ func (w *Walker) rare(kind Imm) bool {
 		if !w.u32(&w.A) {
 			return false
 		}
+		if w.A == 1 && w.End != w.Imm+1 {
+			return w.fail(paddedOpcode(byte(OpSelectT), w.A))
+		}
 		w.Imm = w.End
 		return w.skip(w.A)
 	default: // ImmTable
@@ -158,6 +161,10 @@ func (w *Walker) prefixed(b byte, pos int) (int, Imm) {
 			return pos, ImmIllegal
 		}
 		pos += n
+		if b == prefixSIMD && n != SizeU32(sub) {
+			w.fail(paddedOpcode(b, sub))
+			return pos, ImmIllegal
+		}
 		if sub < 0x100 {
 			w.Op = Opcode(b)<<8 | Opcode(sub)
 			if k := w.Op.Immediates(); k != ImmIllegal {

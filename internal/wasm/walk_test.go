@@ -81,6 +81,8 @@ func TestWalkerErrors(t *testing.T) {
 		{"\xfe\x00", wasm.CodeFeatureThreads},
 		{"\x12\x00", wasm.CodeFeatureTailCall},
 		{"\x27", wasm.CodeOpcode},
+		{"\xfd\xcd\x00", wasm.CodePadded},
+		{"\x1c\x81\x00\x7f", wasm.CodePadded},
 	} {
 		w := wasm.NewWalker([]byte("\x01"+tt.code), 100)
 		for w.Next() {

@@ -19,9 +19,13 @@
 //
 // # What is accepted
 //
-// WebAssembly 2.0 without exception: the official testsuite of 1.0 and 2.0
-// passes (TestSpecSuite), where 1.0 modules that 2.0 made valid count as
-// valid. Nothing later is accepted; each proposal has a code of its own.
+// WebAssembly 2.0: the official testsuite of 1.0 and 2.0 passes (TestSpecSuite),
+// where 1.0 modules that 2.0 made valid count as valid. Nothing later is
+// accepted; each proposal has a code of its own. One thing that the
+// specification allows is refused: a vector opcode, or the length in a typed
+// select, that is padded to more than its shortest form. Nobody writes it,
+// engines read it in different ways, and what two readers read differently
+// hides code from one of them.
 //
 // # Reason codes
 //
@@ -41,6 +45,7 @@
 //	module.malformed.section_duplicate    two sections of one kind
 //	module.malformed.data_count           the data count section is missing where it must be, or is wrong
 //	module.malformed.opcode               a byte that no known version of WebAssembly gives a meaning
+//	module.malformed.padded               a vector opcode is not in its shortest form
 //	module.invalid                        breaks a validation rule other than the following
 //	module.invalid.type                   operands do not have the types that an instruction needs
 //	module.invalid.index                  an index of something that does not exist
