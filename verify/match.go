@@ -1,15 +1,21 @@
 package verify
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
 
 // A pattern matches references without tag and digest.
 type pattern struct {
-	text  string
-	exact int // characters before the first wildcard: the more, the more specific
+	text string
+	// rank says how specific it is: first the characters before the first
+	// wildcard, then all characters that are no wildcards.
+	rank [2]int
 }
+
+// more compares two ranks as cmp.Compare does.
+func more(a, b [2]int) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) }
 
 // maxPatternBytes bounds the cost of matching one reference.
 const maxPatternBytes = 1024
@@ -29,7 +35,7 @@ func parsePattern(s string) (pattern, error) {
 	if exact < 0 {
 		exact = len(s) + 1
 	}
-	return pattern{text: s, exact: exact}, nil
+	return pattern{text: s, rank: [2]int{exact, len(s) - strings.Count(s, "*")}}, nil
 }
 
 // local reports whether a reference is a path rather than a registry's name.
@@ -84,27 +90,25 @@ func repository(reference string) string {
 	return name
 }
 
-// match returns the most specific rule for the subject. None and two that are
+// match returns the most specific rule for a reference. None and two that are
 // equally specific are refusals.
-func (v *Verifier) match(s Subject) (*rule, error) {
-	name := repository(s.Reference)
-	tagged, _, _ := strings.Cut(s.Reference, "@")
+func (v *Verifier) match(reference string) (*rule, error) {
+	name := repository(reference)
+	tagged, _, _ := strings.Cut(reference, "@")
 	var (
-		best  *rule
-		other *rule
-		exact = -1
+		best, other *rule
+		rank        = [2]int{-1, -1}
 	)
 	for i := range v.rules {
 		for _, p := range v.rules[i].match {
-			if !p.matches(name) && !p.matches(tagged) || p.exact < exact {
+			if !p.matches(name) && !p.matches(tagged) {
 				continue
 			}
-			if p.exact == exact && best != &v.rules[i] {
+			switch c := more(p.rank, rank); {
+			case c > 0:
+				best, other, rank = &v.rules[i], nil, p.rank
+			case c == 0 && best != &v.rules[i]:
 				other = &v.rules[i]
-				continue
-			}
-			if p.exact > exact {
-				best, other, exact = &v.rules[i], nil, p.exact
 			}
 		}
 	}

@@ -55,8 +55,9 @@ type Rule struct {
 	// Name is shown in messages; by default the first of Match.
 	Name string
 	// Match are patterns for the reference without tag and digest: "*" stands
-	// for any characters but "/", "**" for any characters at all. The more
-	// characters come before the first wildcard, the more specific.
+	// for any characters but "/", "**" for any characters at all. A
+	// pattern may name a tag. The more characters come before the first
+	// wildcard, the more specific it is, then the more characters it has.
 	Match []string
 	// Pin allows exactly these digests, "sha256:…", without any signature. A
 	// rule has pins or authorities, never both.

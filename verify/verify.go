@@ -33,6 +33,7 @@ package verify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -116,8 +117,9 @@ const (
 // A Verifier judges evidence under one trust policy. It is safe for concurrent
 // use and never changes after New.
 type Verifier struct {
-	root  *trustRoot
-	rules []rule
+	root   *trustRoot
+	rules  []rule
+	digest string
 }
 
 // New checks a trust policy and returns the Verifier that applies it. A policy
@@ -129,7 +131,31 @@ func New(p TrustPolicy) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{root: root, rules: rules}, nil
+	encoded, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the trust policy: %w", err)
+	}
+	if root != nil {
+		encoded = append(encoded, root.digest...)
+	}
+	return &Verifier{root: root, rules: rules, digest: digestOf(encoded).String()}, nil
+}
+
+// Digest returns the digest of the whole trust policy with its keys and roots.
+// Two policies that differ in anything, be it a name, have different ones.
+func (v *Verifier) Digest() string { return v.digest }
+
+// Rule returns the name of the rule that decides about a reference, or a
+// [*RefusalError] if none does or two do.
+func (v *Verifier) Rule(reference string) (string, error) {
+	if v == nil {
+		v = &Verifier{}
+	}
+	r, err := v.match(reference)
+	if err != nil {
+		return "", err
+	}
+	return r.name, nil
 }
 
 // Verify says who signed the subject. It returns a Provenance if the rule that
@@ -144,7 +170,7 @@ func (v *Verifier) Verify(ctx context.Context, s Subject, evidence []Evidence) (
 	if err != nil {
 		return nil, err
 	}
-	r, err := v.match(s)
+	r, err := v.match(s.Reference)
 	if err != nil {
 		return nil, err
 	}

@@ -129,6 +129,20 @@ type Request struct {
 	LogOf []byte
 	// Entries repeats the log entry.
 	Entries int
+	// StampBy is another instance to ask for the timestamp.
+	StampBy *Instance
+}
+
+// ExpireIntermediate gives the intermediate authority a certificate that ended
+// an hour before Now, for the same key.
+func (i *Instance) ExpireIntermediate() error {
+	t := template("virtual intermediate", true, []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning})
+	cert, err := certify(t, &i.ca, i.intermediate.key, Now.AddDate(-1, 0, 0), Now.Add(-time.Hour))
+	if err != nil {
+		return err
+	}
+	i.intermediate.cert = cert
+	return nil
 }
 
 // Sign returns a bundle v0.3 over a DSSE envelope with the statement.
@@ -137,10 +151,24 @@ func (i *Instance) Sign(r Request, statement []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	envelope := sha256.Sum256(statement)
+	return i.envelope(r, s, statement)
+}
+
+// SignKey returns a bundle like Sign's, signed with a key: Subject, Issuer and
+// Extensions are not used.
+func (i *Instance) SignKey(k Key, r Request, statement []byte) ([]byte, error) {
+	sig, err := k.sign(preAuthEncoding(PayloadType, statement))
+	if err != nil {
+		return nil, err
+	}
+	return i.envelope(r, &signed{key: k.private, sig: sig, at: r.at()}, statement)
+}
+
+func (i *Instance) envelope(r Request, s *signed, statement []byte) ([]byte, error) {
+	sum := sha256.Sum256(statement)
 	entry, err := i.log(s, "dsse", map[string]any{
-		"envelopeHash": hash(envelope[:]),
-		"payloadHash":  hash(envelope[:]),
+		"envelopeHash": hash(sum[:]),
+		"payloadHash":  hash(sum[:]),
 		"signatures":   []any{map[string]any{"signature": base64.StdEncoding.EncodeToString(s.sig), "verifier": s.certPEM()}},
 	})
 	if err != nil {
@@ -189,11 +217,14 @@ func (i *Instance) sign(r Request, message []byte) (*signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := r.At
-	if at.IsZero() {
-		at = Now.Add(time.Minute)
+	return &signed{cert: cert, key: key, sig: sig, at: r.at()}, nil
+}
+
+func (r *Request) at() time.Time {
+	if r.At.IsZero() {
+		return Now.Add(time.Minute)
 	}
-	return &signed{cert: cert, key: key, sig: sig, at: at}, nil
+	return r.At
 }
 
 // leaf issues a certificate as Fulcio does, valid for ten minutes, with the
@@ -277,7 +308,13 @@ func (i *Instance) stamp(sig []byte, at time.Time) ([]byte, error) {
 }
 
 func (i *Instance) bundle(r Request, s *signed, entry map[string]any, content map[string]any) ([]byte, error) {
-	material := map[string]any{"certificate": map[string]any{"rawBytes": s.cert.Raw}}
+	material := map[string]any{}
+	if s.cert != nil {
+		material["certificate"] = map[string]any{"rawBytes": s.cert.Raw}
+	} else {
+		hint := sha256.Sum256(Key{private: s.key}.publicDER())
+		material["publicKey"] = map[string]any{"hint": base64.StdEncoding.EncodeToString(hint[:])}
+	}
 	if !r.NoLog {
 		entries := []any{entry}
 		for range r.Entries - 1 {
@@ -295,7 +332,11 @@ func (i *Instance) bundle(r Request, s *signed, entry map[string]any, content ma
 		}
 	}
 	if !r.NoTSA {
-		token, err := i.stamp(s.sig, s.at)
+		by := i
+		if r.StampBy != nil {
+			by = r.StampBy
+		}
+		token, err := by.stamp(s.sig, s.at)
 		if err != nil {
 			return nil, err
 		}
