@@ -117,6 +117,12 @@ func fieldHint(detail *ast.RefErrInvalidDetail) string {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
+// firstLine returns what stands before the first line break.
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
 func packageOf(m *ast.Module) string {
 	parts := make([]string, 0, len(m.Package.Path))
 	for _, term := range m.Package.Path[1:] {

@@ -66,12 +66,16 @@ func loadLocal(ctx context.Context, cfg Config) (*local, error) {
 	return l, l.tryCanaries(ctx, cfg.Permissive)
 }
 
+// bytesPerTimeout is how much input earns the policy its timeout once more: an
+// output of 100,000 resources may take longer to judge than one of ten.
+const bytesPerTimeout = 4 * mib
+
 func (l *local) ask(ctx context.Context, e entry, input []byte) (any, error) {
 	q := l.questions[e.pkg]
 	if q == nil {
 		return nil, &evalError{Reason{ReasonUndefined, fmt.Sprintf("no policy defines package %s", e.pkg), "add the package to the policy"}}
 	}
-	return q.ask(ctx, input, l.timeout)
+	return q.ask(ctx, input, l.timeout*time.Duration(1+len(input)/bytesPerTimeout))
 }
 
 func decodeParams(text []byte) (map[string]any, error) {

@@ -67,7 +67,8 @@ type Config struct {
 	Sources []Source
 	// Params is a JSON object that policies read as data.params, or empty.
 	Params []byte
-	// Timeout bounds one evaluation; DefaultTimeout where it is zero.
+	// Timeout bounds one evaluation; DefaultTimeout where it is zero. It is
+	// granted again for every 4 MiB of input.
 	Timeout time.Duration
 	// Permissive names the canaries that the policy may allow, such as
 	// CanaryUnsigned. Any other that it allows makes Load fail.

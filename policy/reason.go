@@ -17,6 +17,7 @@ type Reason struct {
 // Each refuses. See TestReasonCodes.
 const (
 	ReasonMemory        = "policy.memory"        // evaluation took too much memory
+	ReasonCrash         = "policy.crash"         // evaluation brought its process down
 	ReasonUndefined     = "policy.undefined"     // the policy says nothing of allow
 	ReasonConflict      = "policy.conflict"      // two rules give different values
 	ReasonBuiltin       = "policy.builtin_error" // a builtin function failed

@@ -13,9 +13,9 @@ import (
 
 // Evaluator carries a request to where policies are evaluated, such as a
 // confined child, and brings back what Server.Serve answered there. It bounds
-// the time and memory that takes: where they run out, its error wraps
-// ErrTimeout or ErrMemory, and the run is refused. Any other error means that
-// nothing was judged.
+// the time and memory that takes. Where the policy exhausts them or brings its
+// child down, the error wraps ErrTimeout, ErrMemory or ErrCrash, and the run is
+// refused. Any other error means that nothing was judged.
 type Evaluator interface {
 	Evaluate(ctx context.Context, request []byte) (response []byte, err error)
 }
@@ -24,6 +24,7 @@ type Evaluator interface {
 var (
 	ErrTimeout = errors.New("policy evaluation took too long")
 	ErrMemory  = errors.New("policy evaluation took too much memory")
+	ErrCrash   = errors.New("policy evaluation brought its process down")
 )
 
 // MaxResponseBytes bounds what an Evaluator needs to accept from Serve.
@@ -107,6 +108,8 @@ func (r *remote) send(ctx context.Context, req request) (response, error) {
 		return response{}, &evalError{Reason{ReasonTimeout, "evaluating the policy took longer than its child may live", "simplify the policy's rules"}}
 	case errors.Is(err, ErrMemory):
 		return response{}, &evalError{Reason{ReasonMemory, "evaluating the policy took more memory than its child may have", "simplify the policy's rules"}}
+	case errors.Is(err, ErrCrash):
+		return response{}, &evalError{Reason{ReasonCrash, oneLine(err.Error()), "simplify the policy's rules; report it if they are simple"}}
 	case err != nil:
 		return response{}, fmt.Errorf("evaluating the policy: %w", err)
 	case len(text) > MaxResponseBytes:
