@@ -15,29 +15,29 @@ type rewriter struct {
 	types   *typeList
 	stats   Stats
 
-	fuel, depth      uint32 // indices of the two globals
-	getFuel, setFuel []byte
-	tolerance, exit  uint64
+	getFuel, setFuel   []byte
+	getDepth, setDepth []byte
+	tolerance, exit    uint64
 
 	// Of the current function.
 	ins         []insertion
 	counted     bool   // takes part in the count of nested calls
 	frameUnits  uint64 // what it takes of it
 	lengthLocal uint32 // scratch for lengths, an i32
-	depthLocal  uint32 // what is left of the depth, an i64
 	wrapped     bool   // the body stands in a block of its own
 	out         []byte // scratch
 }
 
 func newRewriter(m *wasm.Module, module []byte, types *typeList, opt Options) *rewriter {
 	r := &rewriter{mod: m, module: module, types: types, scanner: scanner{mod: m}}
-	r.fuel = uint32(len(m.Globals)) //nolint:gosec // bounded by the module's length
-	r.depth = r.fuel + 1
-	r.getFuel = wasm.AppendU32([]byte{byte(wasm.OpGlobalGet)}, r.fuel)
-	r.setFuel = wasm.AppendU32([]byte{byte(wasm.OpGlobalSet)}, r.fuel)
+	n := uint32(len(m.Globals)) //nolint:gosec // bounded by the module's length
+	r.getFuel = wasm.AppendU32([]byte{byte(wasm.OpGlobalGet)}, n)
+	r.setFuel = wasm.AppendU32([]byte{byte(wasm.OpGlobalSet)}, n)
+	r.getDepth = wasm.AppendU32([]byte{byte(wasm.OpGlobalGet)}, n+1)
+	r.setDepth = wasm.AppendU32([]byte{byte(wasm.OpGlobalSet)}, n+1)
 	r.tolerance, r.exit = branchTolerance, exitTolerance
 	if opt.Exact {
-		r.tolerance, r.exit = 0, 0
+		r.tolerance, r.exit, r.scanner.exact = 0, 0, true
 	}
 	return r
 }
@@ -55,7 +55,7 @@ func (r *rewriter) body(dst []byte, index uint32, b wasm.Body) ([]byte, error) {
 
 	locals := uint32(len(t.Params)) + b.Locals //nolint:gosec // bounded by wasm.Limits
 	r.frameUnits = r.frame(locals)
-	r.counted = s.calls || r.frameUnits > 1
+	r.counted = (s.calls || r.frameUnits > 1)
 	r.wrapped = r.counted && s.exitRefs
 	r.collect()
 
@@ -77,24 +77,19 @@ func (r *rewriter) body(dst []byte, index uint32, b wasm.Body) ([]byte, error) {
 		dst = append(dst, byte(wasm.OpEnd))
 	}
 	if r.wrapped || s.ends {
-		dst = r.leave(dst)
+		dst = r.addDepth(dst, int64(r.frameUnits)) //nolint:gosec // bounded by the length of the body
 	}
 	return append(dst, byte(wasm.OpEnd)), nil
 }
 
 // locals appends the declaration of locals, with those that metering needs.
 func (r *rewriter) locals(dst []byte, b wasm.Body, locals uint32) []byte {
-	groups, next := b.LocalGroups, locals
+	groups := b.LocalGroups
 	var extra [4]byte
 	add := extra[:0]
-	if r.counted {
-		r.depthLocal, next = next, next+1
-		add = append(add, 1, byte(wasm.I64))
-		groups++
-	}
 	for _, e := range r.scanner.events {
 		if e.kind == eventBulk {
-			r.lengthLocal = next
+			r.lengthLocal = locals
 			add = append(add, 1, byte(wasm.I32))
 			groups++
 			break
@@ -112,39 +107,34 @@ func (r *rewriter) locals(dst []byte, b wasm.Body, locals uint32) []byte {
 func (r *rewriter) enter(dst []byte, units uint64) []byte {
 	s := &r.scanner
 	if !r.counted {
-		small := len(s.loops) == 0 && s.total <= uncheckedUnits
-		return r.charge(dst, units, units > 0 && !small)
+		return r.charge(dst, units, s.total > uncheckedUnits)
 	}
 	dst = r.charge(dst, units, false)
-	dst = append(dst, byte(wasm.OpGlobalGet))
-	dst = wasm.AppendU32(dst, r.depth)
-	dst = append(dst, byte(wasm.OpI64Const))
-	dst = wasm.AppendS64(dst, int64(r.frameUnits)) //nolint:gosec // bounded by the length of the body
-	dst = append(dst, opI64Sub, byte(wasm.OpLocalTee))
-	dst = wasm.AppendU32(dst, r.depthLocal)
-	dst = append(dst, byte(wasm.OpGlobalSet))
-	dst = wasm.AppendU32(dst, r.depth)
-	dst = append(dst, byte(wasm.OpLocalGet))
-	dst = wasm.AppendU32(dst, r.depthLocal)
+	dst = r.addDepth(dst, -int64(r.frameUnits)) //nolint:gosec // bounded by the length of the body
+	dst = append(dst, r.getDepth...)
 	if units > 0 {
 		dst = append(dst, r.getFuel...)
 		dst = append(dst, opI64Or)
 	}
-	return append(dst, byte(wasm.OpI64Const), 0, opI64LtS, byte(wasm.OpIf), emptyBlock, byte(wasm.OpUnreachable), byte(wasm.OpEnd))
+	return trapIfNegative(dst)
 }
 
-// leave appends what gives the depth back.
-func (r *rewriter) leave(dst []byte) []byte {
-	dst = append(dst, byte(wasm.OpLocalGet))
-	dst = wasm.AppendU32(dst, r.depthLocal)
+// addDepth appends what adds n to what is left of the depth.
+func (r *rewriter) addDepth(dst []byte, n int64) []byte {
+	dst = append(dst, r.getDepth...)
+	op := byte(opI64Add)
+	if n < 0 {
+		op, n = opI64Sub, -n
+	}
 	dst = append(dst, byte(wasm.OpI64Const))
-	dst = wasm.AppendS64(dst, int64(r.frameUnits)) //nolint:gosec // bounded by the length of the body
-	dst = append(dst, opI64Add, byte(wasm.OpGlobalSet))
-	return wasm.AppendU32(dst, r.depth)
+	dst = wasm.AppendS64(dst, n)
+	dst = append(dst, op)
+	return append(dst, r.setDepth...)
 }
 
-// uncheckedUnits is the most that a function without loops, calls and bulk
-// operations may cost without looking at the counter: its caller will.
+// uncheckedUnits is the most that the instructions of a function that calls no
+// other may cost together if it does not look at the counter on entry. Its
+// callers look at theirs, and its loops do.
 const uncheckedUnits = 256
 
 // typeList is the type section with room for types of blocks that return

@@ -1,6 +1,10 @@
 package fuel
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/krmsafe/krmsafe/internal/wasm"
+)
 
 // DefaultDepth is how many nested calls fit under the stack limits of both
 // engines of wazero: its interpreter holds 2000 frames, its compiler at least
@@ -25,7 +29,7 @@ func (r *rewriter) frame(locals uint32) uint64 {
 		assigned += uint64(bits.OnesCount64(word)) //nolint:gosec // at most 64
 	}
 	slot := uint64(8)
-	if s.vectors {
+	if s.vectors || s.mod.Features&wasm.FeatureSIMD != 0 {
 		slot = 16
 	}
 	return 1 + slot*(uint64(s.instrs)+uint64(locals)+uint64(s.joins)*assigned)/frameBytesPerUnit

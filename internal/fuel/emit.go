@@ -26,7 +26,7 @@ const (
 	insertBrIf                 // br_if becomes if, charge, br, end
 	insertBulk                 // charge by length
 	insertReturn               // return becomes a branch to the function's end
-	insertEnd                  // the last end: close the wrapper and restore the depth
+	insertResume               // charge if the local arg is not zero
 )
 
 const (
@@ -41,11 +41,11 @@ func (r *rewriter) collect() {
 	s := &r.scanner
 	for i := range s.nodes {
 		n := &s.nodes[i]
-		if n.fixed && n.run > 0 {
-			r.ins = append(r.ins, insertion{at: n.at, end: n.at, units: n.run, check: s.isHeader(int32(i))}) //nolint:gosec // fewer nodes than bytes
+		if header := s.isHeader(int32(i)); n.fixed && (n.run > 0 || header) { //nolint:gosec // fewer nodes than bytes
+			r.ins = append(r.ins, insertion{at: n.at, end: n.at, units: n.run, check: header})
 		}
 		for j := range n.count {
-			r.collectEdge(n, &n.edges[j])
+			r.collectEdge(int32(i), n, &n.edges[j]) //nolint:gosec // fewer nodes than bytes
 		}
 	}
 	for _, e := range s.events {
@@ -64,34 +64,32 @@ func (r *rewriter) collect() {
 	})
 }
 
-func (r *rewriter) collectEdge(n *node, e *edge) {
+func (r *rewriter) collectEdge(i int32, n *node, e *edge) {
 	s := &r.scanner
-	t := &s.nodes[s.target(e)]
-	var units uint64
-	check := false
-	switch {
-	case t.fixed: // charges itself
-	case s.isBack(n, e):
-		units, check = t.run, true
-		if units > n.base {
-			units -= n.base
-		} else {
-			units = 0
-		}
-	case t.run > n.base:
-		units = t.run - n.base
+	to := s.target(e)
+	t := &s.nodes[to]
+	in := insertion{at: e.at, end: e.at}
+	if !t.fixed && t.run > n.base {
+		in.units = t.run - n.base
 	}
-	if units == 0 && !check && e.kind != edgeBrIf {
+	l := s.loopOf(to)
+	if to <= i {
+		in.check = !t.fixed || l == nil // a fixed header looks itself
+		if !t.fixed {
+			in.units = t.run
+		}
+	}
+	if l != nil && l.dispatch && !t.fixed && l.max > t.base {
+		// Whoever enters at another target than the first pays for the largest.
+		r.ins = append(r.ins, insertion{at: e.at, end: e.at, rank: rankEvent, kind: insertResume, arg: int32(l.local), units: l.max - t.base}) //nolint:gosec // an index of a local
+	}
+	if in.units == 0 && !in.check {
 		return
 	}
-	in := insertion{at: e.at, end: e.at, units: units, check: check}
 	switch e.kind {
 	case edgeElse:
 		in.kind, in.rank = insertElse, rankElse
 	case edgeBrIf:
-		if units == 0 && !check {
-			return
-		}
 		in.kind, in.rank = insertBrIf, rankEvent
 	}
 	r.ins = append(r.ins, in)
@@ -120,6 +118,12 @@ func (r *rewriter) emit(dst, code []byte) []byte {
 			pos += int32(1 + n) //nolint:gosec // an instruction's length
 		case insertBulk:
 			dst = r.bulk(dst, int(in.arg))
+		case insertResume:
+			dst = append(dst, byte(wasm.OpLocalGet))
+			dst = wasm.AppendU32(dst, uint32(in.arg)) //nolint:gosec // an index of a local
+			dst = append(dst, byte(wasm.OpIf), emptyBlock)
+			dst = r.charge(dst, in.units, false)
+			dst = append(dst, byte(wasm.OpEnd))
 		case insertReturn:
 			dst = append(dst, byte(wasm.OpBr))
 			dst = wasm.AppendU32(dst, uint32(in.arg)) //nolint:gosec // a nesting depth
@@ -131,7 +135,7 @@ func (r *rewriter) emit(dst, code []byte) []byte {
 
 const (
 	emptyBlock = 0x40
-	opI64LtS   = 0x53
+	opI64GeS   = 0x59
 	opI64Add   = 0x7c
 	opI64Sub   = 0x7d
 	opI64Or    = 0x84
@@ -157,8 +161,14 @@ func (r *rewriter) charge(dst []byte, units uint64, check bool) []byte {
 
 // check traps if the counter is below zero.
 func (r *rewriter) check(dst []byte) []byte {
-	dst = append(dst, r.getFuel...)
-	return append(dst, byte(wasm.OpI64Const), 0, opI64LtS, byte(wasm.OpIf), emptyBlock, byte(wasm.OpUnreachable), byte(wasm.OpEnd))
+	return trapIfNegative(append(dst, r.getFuel...))
+}
+
+// trapIfNegative traps if the i64 on top of the stack is below zero. The trap
+// stands in the else arm because wazero's compiler moves that one out of the
+// way and lets the other fall through.
+func trapIfNegative(dst []byte) []byte {
+	return append(dst, byte(wasm.OpI64Const), 0, opI64GeS, byte(wasm.OpIf), emptyBlock, byte(wasm.OpElse), byte(wasm.OpUnreachable), byte(wasm.OpEnd))
 }
 
 // bulk charges by the i32 on top of the stack and leaves it there.

@@ -11,16 +11,63 @@ func (s *scanner) place(tolerance, exit uint64) {
 	}
 	for i := range s.loops {
 		l := &s.loops[i]
-		l.split = !l.fixed && l.backs > 0 && l.backs <= maxSplitBacks
-		if !l.split && l.backs > 0 {
+		l.split = !l.fixed && (l.backs <= maxSplitBacks || l.dispatch)
+		if !l.split {
 			s.nodes[l.header].fixed = true
 		}
 	}
+	s.depths()
 	for i := len(s.nodes) - 1; i >= 0; i-- {
 		n := &s.nodes[i]
-		n.base = s.baseOf(n, tolerance, exit)
-		n.run = uint64(n.w) + n.base
 		s.total += uint64(n.w)
+		if l := s.loopOf(int32(i)); l != nil && l.dispatch {
+			s.placeDispatch(n, l)
+			continue
+		}
+		n.base = s.baseOf(int32(i), n, tolerance, exit)
+		n.run = uint64(n.w) + n.base
+	}
+}
+
+// placeDispatch prepays the first target of a dispatch table, where activations
+// start, or the largest if branches back may lead anywhere.
+func (s *scanner) placeDispatch(n *node, l *loopInfo) {
+	for _, t := range s.targets[l.first : l.last+1] {
+		if t := &s.nodes[s.labels[t]]; !t.fixed {
+			l.max = max(l.max, t.run)
+		}
+	}
+	n.base = l.max
+	if !n.fixed && l.backs == 0 {
+		n.base = 0
+		if first := &s.nodes[s.labels[s.targets[l.first]]]; !first.fixed {
+			n.base = first.run
+		}
+	}
+	n.run = uint64(n.w) + n.base
+}
+
+// depths counts the loops around each node: those of the code, and the ranges
+// that branches back through a dispatch table span.
+func (s *scanner) depths() {
+	s.diff = append(s.diff[:0], make([]int32, len(s.nodes)+1)...)
+	for i := range s.nodes {
+		n := &s.nodes[i]
+		for j := range n.count {
+			if t := s.target(&n.edges[j]); t <= int32(i) && !s.isHeader(t) {
+				s.diff[t]++
+				s.diff[i+1]--
+			}
+		}
+	}
+	extra := int32(0)
+	for i := range s.nodes {
+		extra += s.diff[i]
+		n := &s.nodes[i]
+		n.depth = extra
+		if n.loop >= 0 {
+			n.depth += s.loops[n.loop].depth
+		}
 	}
 }
 
@@ -28,20 +75,22 @@ func (s *scanner) place(tolerance, exit uint64) {
 // them: each takes as much code as a charge at the header.
 const maxSplitBacks = 2
 
-func (s *scanner) baseOf(n *node, tolerance, exit uint64) uint64 {
-	depth := s.depth(n.loop)
+func (s *scanner) baseOf(i int32, n *node, tolerance, exit uint64) uint64 {
 	switch n.count {
 	case 1:
 		e := &n.edges[0]
-		if s.leaves(n, e, depth) {
+		if s.leaves(n, e) {
 			return 0
 		}
-		return s.demand(n, e)
+		return s.demand(i, e)
 	case 2:
 		a, b := &n.edges[0], &n.edges[1]
-		da, db := s.demand(n, a), s.demand(n, b)
+		da, db := s.demand(i, a), s.demand(i, b)
+		if n.result {
+			tolerance = exit
+		}
 		ta, tb := s.tolerance(a, tolerance), s.tolerance(b, tolerance)
-		la, lb := s.leaves(n, a, depth), s.leaves(n, b, depth)
+		la, lb := s.leaves(n, a), s.leaves(n, b)
 		switch {
 		case la && lb:
 			return 0
@@ -55,11 +104,12 @@ func (s *scanner) baseOf(n *node, tolerance, exit uint64) uint64 {
 	return 0
 }
 
-// demand is what the successor wants to find paid. A branch back to a header
-// pays for itself.
-func (s *scanner) demand(n *node, e *edge) uint64 {
-	t := &s.nodes[s.target(e)]
-	if t.fixed || s.isBack(n, e) {
+// demand is what the successor wants to find paid. A branch back pays for
+// itself.
+func (s *scanner) demand(i int32, e *edge) uint64 {
+	to := s.target(e)
+	t := &s.nodes[to]
+	if t.fixed || to <= i {
 		return 0
 	}
 	return t.run
@@ -81,25 +131,18 @@ func satAdd(a, b uint64) uint64 {
 	return a + b
 }
 
-// isBack says whether an edge leads backwards, to a loop's header.
-func (s *scanner) isBack(n *node, e *edge) bool {
-	t := s.target(e)
-	return s.nodes[t].at <= n.at && s.isHeader(t)
-}
+func (s *scanner) isHeader(t int32) bool { return s.loopOf(t) != nil }
 
-func (s *scanner) isHeader(t int32) bool {
+// loopOf is the loop whose header is node t, nil if it is none.
+func (s *scanner) loopOf(t int32) *loopInfo {
 	l := s.nodes[t].loop
-	return l >= 0 && s.loops[l].header == t
-}
-
-func (s *scanner) depth(loop int32) int32 {
-	if loop < 0 {
-		return 0
+	if l < 0 || s.loops[l].header != t {
+		return nil
 	}
-	return s.loops[loop].depth
+	return &s.loops[l]
 }
 
 // leaves says whether an edge leaves the loop around n.
-func (s *scanner) leaves(n *node, e *edge, depth int32) bool {
-	return depth > s.depth(s.nodes[s.target(e)].loop)
+func (s *scanner) leaves(n *node, e *edge) bool {
+	return n.depth > s.nodes[s.target(e)].depth
 }

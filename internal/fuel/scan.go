@@ -18,6 +18,9 @@ type node struct {
 	// so the node charges itself and nobody prepays it.
 	fixed bool
 	trap  bool // ends in unreachable
+	// result: ends in a branch on what a call has just returned.
+	result bool
+	depth  int32 // of loops, see depths
 
 	run  uint64 // what is prepaid when the node is entered, its own price included
 	base uint64 // the part of run beyond its own price
@@ -47,6 +50,14 @@ type loopInfo struct {
 	backs  int32 // branches to the header
 	fixed  bool  // one of them is a br_table or carries values
 	split  bool  // charged at the branches back rather than at the header
+
+	// dispatch: the loop starts with a br_table over a local, as Go's compiler
+	// writes functions: branches back set the local to a constant and
+	// thereby name their target.
+	dispatch    bool
+	local       uint32
+	first, last int32  // its labels in targets, the default behind last
+	max         uint64 // largest run of a target
 }
 
 type frame struct {
@@ -76,13 +87,18 @@ const (
 // A scanner turns one function body after another into a graph of nodes. It
 // keeps its slices between functions.
 type scanner struct {
-	mod    *wasm.Module
-	nodes  []node
-	labels []int32 // node of each label, -1 until known
-	loops  []loopInfo
-	frames []frame
-	events []event
-	fixed  []int32 // labels that some branch cannot charge
+	mod     *wasm.Module
+	exact   bool // no dispatch tables
+	nodes   []node
+	labels  []int32 // node of each label, -1 until known
+	loops   []loopInfo
+	frames  []frame
+	events  []event
+	fixed   []int32 // labels that some branch cannot charge
+	targets []int32 // labels of dispatch tables
+	diff    []int32 // scratch of depths
+
+	seen pattern
 
 	cur      int32 // current node, -1 where code is unreachable
 	curLoop  int32
@@ -104,6 +120,16 @@ func (s *scanner) reset() {
 	s.curLoop, s.exitRefs, s.ends = -1, false, false
 	s.total, s.calls, s.instrs, s.joins, s.vectors = 0, false, 0, 0, false
 	s.assigned = s.assigned[:0]
+	s.targets = s.targets[:0]
+	s.seen = pattern{}
+}
+
+// A pattern remembers the last instructions as far as they matter.
+type pattern struct {
+	constEnd, getEnd, setEnd, callEnd int // ends of i32.const, local.get, i32.const and local.set, call
+	value                             int64
+	got, set                          uint32
+	setValue                          int64
 }
 
 func (s *scanner) newNode(at int) int32 {
@@ -171,7 +197,19 @@ func (s *scanner) step(w *wasm.Walker) error {
 	switch w.Op {
 	case wasm.OpBr, wasm.OpBrIf, wasm.OpBrTable, wasm.OpReturn, wasm.OpUnreachable:
 		return s.branch(w)
+	case wasm.OpLocalGet:
+		s.pay(Unit)
+		s.seen.got, s.seen.getEnd = w.A, w.End
+	case wasm.OpGlobalGet:
+		s.pay(Unit)
+		if s.seen.callEnd == w.Start {
+			s.seen.callEnd = w.End
+		}
+	case wasm.OpI32Const:
+		s.pay(Unit)
+		s.seen.value, s.seen.constEnd = w.Int, w.End
 	case wasm.OpCall:
+		s.seen.callEnd = w.End
 		if int(w.A) < s.mod.ImportedFunctions {
 			s.pay(HostCallUnits)
 		} else {
@@ -179,11 +217,18 @@ func (s *scanner) step(w *wasm.Walker) error {
 			s.calls = true
 		}
 	case wasm.OpCallIndirect:
+		s.seen.callEnd = w.End
 		s.pay(CallIndirectUnits)
 		s.calls = true
 	case wasm.OpLocalSet, wasm.OpLocalTee:
 		s.pay(Unit)
 		s.assign(w.A)
+		if s.seen.callEnd == w.Start {
+			s.seen.callEnd = w.End
+		}
+		if s.seen.constEnd == w.Start {
+			s.seen.set, s.seen.setValue, s.seen.setEnd = w.A, s.seen.value, w.End
+		}
 	case wasm.OpMemoryGrow:
 		s.pay(GrowUnits)
 		s.bulk(w)
@@ -246,6 +291,7 @@ func (s *scanner) open(w *wasm.Walker) error {
 		}
 		s.pay(Unit)
 		f.ifNode = s.cur
+		s.nodes[s.cur].result = s.seen.callEnd == w.Start
 		then := s.newNode(w.End)
 		s.edge(s.cur, then, w.End, edgeInsert)
 		s.cur = then
@@ -341,10 +387,11 @@ func (s *scanner) branch(w *wasm.Walker) error {
 		if err != nil {
 			return err
 		}
+		to := ^f.label
 		if f.loop >= 0 {
-			s.loops[f.loop].backs++
+			to = s.jump(w, f)
 		}
-		s.edge(from, ^f.label, w.Start, edgeInsert)
+		s.edge(from, to, w.Start, edgeInsert)
 		s.cur = -1
 	case wasm.OpBrIf:
 		f, err := s.label(w.A)
@@ -360,6 +407,7 @@ func (s *scanner) branch(w *wasm.Walker) error {
 			s.loops[f.loop].backs++
 			s.loops[f.loop].fixed = s.loops[f.loop].fixed || f.arity
 		}
+		s.nodes[from].result = s.seen.callEnd == w.Start
 		s.edge(from, ^f.label, w.Start, kind)
 		next := s.newNode(w.End)
 		s.edge(from, next, w.End, edgeInsert)
@@ -370,7 +418,47 @@ func (s *scanner) branch(w *wasm.Walker) error {
 	return nil
 }
 
+// jump finds where a branch back to a loop leads: to the loop's header, or
+// through a dispatch table to a label that is known.
+func (s *scanner) jump(w *wasm.Walker, f *frame) int32 {
+	l := &s.loops[f.loop]
+	if l.dispatch && s.seen.setEnd == w.Start && s.seen.set == l.local {
+		s.pay(s.nodes[l.header].w)
+		k := min(uint64(uint32(s.seen.setValue)), uint64(l.last-l.first)) //nolint:gosec // an i32 read as unsigned
+		return ^s.targets[l.first+int32(k)]                               //nolint:gosec // an index of targets
+	}
+	l.backs++
+	return ^f.label
+}
+
+// dispatch recognizes a table of jumps at the head of a loop.
+func (s *scanner) dispatch(w *wasm.Walker) (bool, error) {
+	if s.exact || s.curLoop < 0 || s.loops[s.curLoop].header != s.cur || s.nodes[s.cur].w != 2*Unit || s.seen.getEnd != w.Start {
+		return false, nil
+	}
+	first := len(s.targets)
+	for t := w.Targets(); t.Next(); {
+		f, err := s.label(t.Label)
+		if err != nil {
+			return false, err
+		}
+		if f.loop >= 0 || f.arity {
+			s.targets = s.targets[:first]
+			return false, nil
+		}
+		s.targets = append(s.targets, f.label)
+	}
+	l := &s.loops[s.curLoop]
+	l.dispatch, l.local = true, s.seen.got
+	l.first, l.last = int32(first), int32(len(s.targets)-1) //nolint:gosec // fewer targets than bytes
+	s.cur = -1
+	return true, nil
+}
+
 func (s *scanner) branchTable(w *wasm.Walker) error {
+	if done, err := s.dispatch(w); done || err != nil {
+		return err
+	}
 	for t := w.Targets(); t.Next(); {
 		f, err := s.label(t.Label)
 		if err != nil {
