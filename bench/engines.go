@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/bytecodealliance/wasmtime-go/v39"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/krmsafe/krmsafe/internal/fuel"
+	"github.com/krmsafe/krmsafe/internal/wasm"
+)
+
+// budget is more than any kernel burns.
+const budget = 1 << 50
+
+// A runner executes a compiled module once and returns what it printed, the
+// CPU time it took and the fuel it burnt, if it counts.
+type runner interface {
+	run(ctx context.Context) (out string, cpu time.Duration, used uint64, err error)
+	compiled() time.Duration
+	close(ctx context.Context)
+}
+
+// cpuTime is what this thread has used. The caller must be locked to it.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	const thread = 1 // RUSAGE_THREAD
+	if err := syscall.Getrusage(thread, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// wazeroRunner is wazero's compiler. met is nil for the plain module.
+type wazeroRunner struct {
+	rt   wazero.Runtime
+	mod  wazero.CompiledModule
+	met  *fuel.Metered
+	took time.Duration
+}
+
+func newWazero(ctx context.Context, module []byte, met *fuel.Metered) (*wazeroRunner, error) {
+	r := &wazeroRunner{met: met, rt: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithDebugInfoEnabled(false))}
+	wasi_snapshot_preview1.MustInstantiate(ctx, r.rt)
+	if met != nil {
+		module = met.Module
+	}
+	start := cpuTime()
+	mod, err := r.rt.CompileModule(ctx, module)
+	r.mod, r.took = mod, cpuTime()-start
+	return r, err
+}
+
+func (r *wazeroRunner) compiled() time.Duration   { return r.took }
+func (r *wazeroRunner) close(ctx context.Context) { _ = r.rt.Close(ctx) }
+
+func (r *wazeroRunner) run(ctx context.Context) (string, time.Duration, uint64, error) {
+	var out bytes.Buffer
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().WithStdout(&out).WithStderr(os.Stderr).WithArgs("kernel")
+	runtime.GC()
+	mod, err := r.rt.InstantiateModule(ctx, r.mod, config)
+	if err != nil {
+		return "", 0, 0, err
+	}
+	defer func() { _ = mod.Close(ctx) }()
+	var gauge api.MutableGlobal
+	if r.met != nil {
+		gauge = mod.ExportedGlobal(r.met.FuelGlobal).(api.MutableGlobal)
+		gauge.Set(budget)
+		mod.ExportedGlobal(r.met.DepthGlobal).(api.MutableGlobal).Set(fuel.DefaultDepth)
+	}
+	entry := mod.ExportedFunction("_start")
+	start := cpuTime()
+	_, err = entry.Call(ctx)
+	cpu := cpuTime() - start
+	var exit *sys.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 0) {
+		return "", 0, 0, err
+	}
+	used := uint64(0)
+	if gauge != nil {
+		used = budget - gauge.Get()
+	}
+	return out.String(), cpu, used, nil
+}
+
+// wasmtimeRunner is wasmtime, compiled ahead of time.
+type wasmtimeRunner struct {
+	engine *wasmtime.Engine
+	module *wasmtime.Module
+	linker *wasmtime.Linker
+	fuel   bool
+	dir    string
+	took   time.Duration
+}
+
+func newWasmtime(module []byte, withFuel bool) (*wasmtimeRunner, error) {
+	config := wasmtime.NewConfig()
+	config.SetConsumeFuel(withFuel)
+	engine := wasmtime.NewEngineWithConfig(config)
+	start := time.Now()
+	m, err := wasmtime.NewModule(engine, module)
+	if err != nil {
+		return nil, err
+	}
+	took := time.Since(start)
+	linker := wasmtime.NewLinker(engine)
+	if err := linker.DefineWasi(); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return nil, err
+	}
+	return &wasmtimeRunner{engine: engine, module: m, linker: linker, fuel: withFuel, dir: dir, took: took}, nil
+}
+
+func (r *wasmtimeRunner) compiled() time.Duration { return r.took }
+func (r *wasmtimeRunner) close(context.Context)   { _ = os.RemoveAll(r.dir) }
+
+func (r *wasmtimeRunner) run(context.Context) (string, time.Duration, uint64, error) {
+	stdout := filepath.Join(r.dir, "stdout")
+	config := wasmtime.NewWasiConfig()
+	config.SetArgv([]string{"kernel"})
+	if err := config.SetStdoutFile(stdout); err != nil {
+		return "", 0, 0, err
+	}
+	config.InheritStderr()
+	store := wasmtime.NewStore(r.engine)
+	defer store.Close()
+	store.SetWasi(config)
+	if r.fuel {
+		if err := store.SetFuel(budget); err != nil {
+			return "", 0, 0, err
+		}
+	}
+	inst, err := r.linker.Instantiate(store, r.module)
+	if err != nil {
+		return "", 0, 0, err
+	}
+	entry := inst.GetFunc(store, "_start")
+	if entry == nil {
+		return "", 0, 0, fmt.Errorf("no _start")
+	}
+	start := cpuTime()
+	_, err = entry.Call(store)
+	cpu := cpuTime() - start
+	if err != nil {
+		var e *wasmtime.Error
+		if !errors.As(err, &e) {
+			return "", 0, 0, err
+		}
+		if code, ok := e.ExitStatus(); !ok || code != 0 {
+			return "", 0, 0, err
+		}
+	}
+	used := uint64(0)
+	if r.fuel {
+		left, err := store.GetFuel()
+		if err != nil {
+			return "", 0, 0, err
+		}
+		used = budget - left
+	}
+	out, err := os.ReadFile(stdout)
+	return string(out), cpu, used, err
+}
+
+// instrument meters a module and says how long it took.
+func instrument(module []byte) (*fuel.Metered, time.Duration, error) {
+	m, err := wasm.Decode(module, wasm.DefaultLimits())
+	if err != nil {
+		return nil, 0, err
+	}
+	start := cpuTime()
+	met, err := fuel.Instrument(m, module, fuel.Options{})
+	return met, cpuTime() - start, err
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+// A result is what was measured of one kernel. Times are medians of CPU time.
+type result struct {
+	Kernel        string  `json:"kernel"`
+	About         string  `json:"about"`
+	NotMeasured   string  `json:"notMeasured,omitempty"`
+	Rounds        int     `json:"rounds"`
+	PlainMS       float64 `json:"wazeroMilliseconds"`
+	MeteredMS     float64 `json:"meteredMilliseconds"`
+	WasmtimeMS    float64 `json:"wasmtimeMilliseconds"`
+	WasmtimeFMS   float64 `json:"wasmtimeFuelMilliseconds"`
+	Ratio         float64 `json:"ratio"`         // metered to plain
+	WasmtimeRatio float64 `json:"wasmtimeRatio"` // wasmtime with fuel to without
+	Fuel          uint64  `json:"fuel"`
+	WasmtimeFuel  uint64  `json:"wasmtimeFuel"`
+	Growth        float64 `json:"moduleGrowth"`
+	CompileGrowth float64 `json:"compileGrowth"`
+	MBPerSecond   float64 `json:"instrumentMBPerSecond"`
+}
+
+func (r *result) measure(ctx context.Context, module []byte, rounds int, peers bool) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	met, took, err := instrument(module)
+	if err != nil {
+		return err
+	}
+	r.Rounds = rounds
+	r.Growth = float64(met.Stats.BytesAfter) / float64(met.Stats.BytesBefore)
+	for range 3 {
+		_, again, err := instrument(module)
+		if err != nil {
+			return err
+		}
+		took = min(took, again)
+	}
+	r.MBPerSecond = float64(met.Stats.BytesBefore) / 1e6 / max(took.Seconds(), 1e-6)
+
+	plain, err := newWazero(ctx, module, nil)
+	if err != nil {
+		return err
+	}
+	defer plain.close(ctx)
+	metered, err := newWazero(ctx, module, met)
+	if err != nil {
+		return err
+	}
+	defer metered.close(ctx)
+	r.CompileGrowth = metered.compiled().Seconds() / plain.compiled().Seconds()
+	all := []runner{plain, metered}
+	if peers {
+		for _, withFuel := range []bool{false, true} {
+			p, err := newWasmtime(module, withFuel)
+			if err != nil {
+				return err
+			}
+			defer p.close(ctx)
+			all = append(all, p)
+		}
+	}
+	return r.rounds(ctx, all, rounds)
+}
+
+// rounds runs the engines in turn and keeps medians.
+func (r *result) rounds(ctx context.Context, all []runner, rounds int) error {
+	times := make([][]float64, len(all))
+	used := make([]uint64, len(all))
+	want := ""
+	for round := range rounds + 1 {
+		for i := range all {
+			// Each round starts with another engine, in case one leaves
+			// the machine warmer for the next.
+			i = (i + round) % len(all)
+			out, cpu, fuelUsed, err := all[i].run(ctx)
+			if err != nil {
+				return err
+			}
+			if want == "" {
+				want = out
+			}
+			if out != want {
+				return fmt.Errorf("the engines disagree: %q and %q", out, want)
+			}
+			if round == 0 {
+				used[i] = fuelUsed
+				continue // the first round warms up
+			}
+			// wasmtime gives its guests a real clock and real random numbers.
+			if i < 2 && fuelUsed != used[i] {
+				return fmt.Errorf("fuel differs between runs: %d and %d", fuelUsed, used[i])
+			}
+			times[i] = append(times[i], float64(cpu)/float64(time.Millisecond))
+		}
+	}
+	r.PlainMS, r.MeteredMS = median(times[0]), median(times[1])
+	r.Ratio, r.Fuel = pairs(times[1], times[0]), used[1]
+	if len(all) > 2 {
+		r.WasmtimeMS, r.WasmtimeFMS = median(times[2]), median(times[3])
+		r.WasmtimeRatio, r.WasmtimeFuel = pairs(times[3], times[2]), used[3]
+	}
+	return nil
+}
+
+func median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	if n := len(x); n%2 == 0 {
+		return (x[n/2-1] + x[n/2]) / 2
+	}
+	return x[len(x)/2]
+}
+
+// pairs is the median of the ratios within a round.
+func pairs(a, b []float64) float64 {
+	r := make([]float64, len(a))
+	for i := range a {
+		r[i] = a[i] / b[i]
+	}
+	return median(r)
+}
+
+func (r *result) line() string {
+	return fmt.Sprintf("%-13s wazero %7.1f ms, metered %7.1f ms: %.3f   wasmtime %7.1f ms, with fuel %7.1f ms: %.3f   growth %.3f, compile %.2f",
+		r.Kernel, r.PlainMS, r.MeteredMS, r.Ratio, r.WasmtimeMS, r.WasmtimeFMS, r.WasmtimeRatio, r.Growth, r.CompileGrowth)
+}
+
+// table prints all results and their summary.
+func table(w io.Writer, results []*result) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "kernel\twazero ms\tmetered ms\tratio\twasmtime ms\twith fuel ms\tratio\tfuel/v1\twasmtime fuel\tmodule\tcompile\tMB/s\t")
+	product, n, below, worst := 1.0, 0, 0, 0.0
+	compared := 0
+	for _, r := range results {
+		if r.NotMeasured != "" {
+			fmt.Fprintf(t, "%s\tnot measured\t\t\t\t\t\t\t\t\t\t\t\n", r.Kernel)
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.3f\t%.1f\t%.1f\t%.3f\t%d\t%d\t%.3f\t%.2f\t%.0f\t\n", r.Kernel, r.PlainMS, r.MeteredMS, r.Ratio,
+			r.WasmtimeMS, r.WasmtimeFMS, r.WasmtimeRatio, r.Fuel, r.WasmtimeFuel, r.Growth, r.CompileGrowth, r.MBPerSecond)
+		product *= r.Ratio
+		worst = max(worst, r.Ratio)
+		n++
+		if r.WasmtimeRatio > 0 {
+			compared++
+			if r.Ratio < r.WasmtimeRatio {
+				below++
+			}
+		}
+	}
+	_ = t.Flush()
+	if n > 0 {
+		fmt.Fprintf(w, "geometric mean of %d kernels: %.3f, largest %.3f; below wasmtime's own ratio on %d of %d\n",
+			n, math.Pow(product, 1/float64(n)), worst, below, compared)
+	}
+	for _, r := range results {
+		if r.NotMeasured != "" {
+			fmt.Fprintf(w, "not measured: %s: %s\n", r.Kernel, r.NotMeasured)
+		}
+	}
+}
