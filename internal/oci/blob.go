@@ -30,6 +30,9 @@ func readBlob(ctx context.Context, src source, d descriptor, what string, b boun
 	if err != nil {
 		return nil, err
 	}
+	if k, ok := src.(keeper); ok {
+		k.keep(d.Digest, body)
+	}
 	return body, nil
 }
 

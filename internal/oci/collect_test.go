@@ -327,6 +327,23 @@ func TestEvidenceFromCosignSave(t *testing.T) {
 	}
 }
 
+// TestEvidenceFromRealCosignSave reads what cosign 3.1.3 wrote. See testdata/README.md.
+func TestEvidenceFromRealCosignSave(t *testing.T) {
+	t.Parallel()
+	got := mustFetch(t, oci.Config{Offline: true}, "oci-layout:testdata/cosign-save")
+	var have []string
+	for _, e := range got.Evidence {
+		have = append(have, e.Kind+" "+e.MediaType)
+	}
+	want := []string{"bundle " + layout.TypeBundle, "bundle " + layout.TypeBundle, "legacy-attestation " + layout.TypeDSSE, "legacy-signature " + layout.TypeSimpleSigning}
+	if !slices.Equal(have, want) || len(got.Rejected) > 0 {
+		t.Errorf("evidence %v, rejected %s", have, codes(got))
+	}
+	if got.Evidence[3].Annotations["dev.cosignproject.cosign/signature"] == "" {
+		t.Error("the legacy signature has lost its annotation")
+	}
+}
+
 func TestLayoutAttacks(t *testing.T) {
 	t.Parallel()
 	b := blobs{}

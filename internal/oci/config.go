@@ -14,6 +14,11 @@ import (
 type Config struct {
 	// Offline refuses every registry reference before anything is opened.
 	Offline bool
+	// PublicOnly refuses registries on loopback and private addresses, other than mirrors and those in PlainHTTP. It is for
+	// references that come from resources, whose author could otherwise reach into the network of whoever runs krmsafe.
+	PublicOnly bool
+	// Cache keeps content by digest between runs. Nil means none.
+	Cache Cache
 	// CredentialFiles are docker's config.json or podman's auth.json, in the order in which they are asked. A file that does
 	// not exist is skipped. A file may name credential helpers, which are run as docker-credential-NAME from the PATH.
 	CredentialFiles []string

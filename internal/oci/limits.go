@@ -102,16 +102,20 @@ func (l Limits) depth() bound { return bound{"document_depth", "DocumentDepth", 
 var errShort = errors.New("it ended early")
 
 // readBounded reads r to its end and refuses more than b.max bytes. announced is the size someone promised, or negative; it
-// is checked before the first byte is read, and memory grows with what arrives, never with what was promised.
+// is checked before the first byte is read, and memory for all of it is taken only once the first MiB has come.
 func readBounded(r io.Reader, what string, announced int64, b bound) ([]byte, error) {
 	if announced > b.max {
 		return nil, b.exceeded(what, announced)
 	}
 	var buf bytes.Buffer
-	if announced > 0 {
-		buf.Grow(int(min(announced, mib)) + bytes.MinRead)
+	limited := io.LimitReader(r, b.max+1)
+	n, err := buf.ReadFrom(io.LimitReader(limited, mib))
+	if err == nil && n == mib {
+		buf.Grow(int(max(announced-n, 0)) + bytes.MinRead) // announced is within the limit
+		var more int64
+		more, err = buf.ReadFrom(limited)
+		n += more
 	}
-	n, err := io.Copy(&buf, io.LimitReader(r, b.max+1))
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, errShort

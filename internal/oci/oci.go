@@ -28,8 +28,8 @@ import (
 	"time"
 )
 
-// Client fetches artifacts. It is safe for concurrent use, keeps connections and bearer tokens between calls, and never
-// caches content.
+// Client fetches artifacts. It is safe for concurrent use, keeps connections and bearer tokens between calls, and caches
+// content only in the Cache it is given.
 type Client struct {
 	config Config
 	limits Limits
@@ -80,6 +80,12 @@ func (c *Client) open(ctx context.Context, ref Ref) (source, error) {
 	case SourceRegistry:
 		if c.config.Offline {
 			return nil, offline(ref)
+		}
+		if err := c.config.checkPublic(ref); err != nil {
+			return nil, err
+		}
+		if c.config.Cache != nil {
+			return &cached{source: c.web.repository(ctx, ref), cache: c.config.Cache, limits: c.limits}, nil
 		}
 		return c.web.repository(ctx, ref), nil
 	}

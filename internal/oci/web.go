@@ -60,7 +60,7 @@ func newTransport(config Config) (http.RoundTripper, error) {
 	return &http.Transport{
 		Proxy: config.Proxy,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			return dial(ctx, dialer, network, addr)
+			return dial(ctx, config, dialer, network, addr)
 		},
 		TLSClientConfig: &tls.Config{
 			RootCAs: roots, MinVersion: tls.VersionTLS12,
@@ -70,14 +70,14 @@ func newTransport(config Config) (http.RoundTripper, error) {
 	}, nil
 }
 
-// dial connects, and hangs up before a word is said where a name has led to an address that is never a registry.
-func dial(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error) {
+// dial connects, and hangs up before a word is said where a name has led to an address that no registry may have.
+func dial(ctx context.Context, config Config, d *net.Dialer, network, addr string) (net.Conn, error) {
 	conn, err := d.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
-	if peer, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil && unroutable(peer.Addr()) {
-		return nil, errors.Join(fmt.Errorf("%q leads to the link-local address %s", addr, peer.Addr()), conn.Close())
+	if err := config.checkPeer(conn, addr); err != nil {
+		return nil, err
 	}
 	return conn, nil
 }
@@ -209,5 +209,5 @@ func isLoopback(hostport string) bool {
 // isInternal reports a literal address that is not on the public internet, or the name localhost.
 func isInternal(hostport string) bool {
 	addr, err := netip.ParseAddr(hostname(hostport))
-	return isLoopback(hostport) || err == nil && (addr.Unmap().IsPrivate() || unroutable(addr))
+	return isLoopback(hostport) || err == nil && private(addr)
 }

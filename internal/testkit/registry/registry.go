@@ -7,7 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
+	"log" //nolint:depguard // net/http takes no other kind of sink
 	"maps"
 	"net/http"
 	"net/http/httptest"
