@@ -44,75 +44,75 @@ func ParseTrustPolicy(name string, data []byte, readFile func(path string) ([]by
 type trustFile struct {
 	APIVersion string       `yaml:"apiVersion"`
 	Kind       string       `yaml:"kind"`
-	TrustRoot  *rootFile    `yaml:"trustRoot"`
+	TrustRoot  *rootFile    `yaml:"trustRoot,omitempty"`
 	Rules      []ruleFile   `yaml:"rules"`
-	Mirrors    []mirrorFile `yaml:"mirrors"`
+	Mirrors    []mirrorFile `yaml:"mirrors,omitempty"`
 }
 
 type rootFile struct {
-	Builtin   string `yaml:"builtin"`
-	File      string `yaml:"file"`
-	SCT       string `yaml:"sct"`
-	TLog      string `yaml:"tlog"`
-	Timestamp string `yaml:"timestamp"`
+	Builtin   string `yaml:"builtin,omitempty"`
+	File      string `yaml:"file,omitempty"`
+	SCT       string `yaml:"sct,omitempty"`
+	TLog      string `yaml:"tlog,omitempty"`
+	Timestamp string `yaml:"timestamp,omitempty"`
 }
 
 type mirrorFile struct {
-	Prefix   string `yaml:"prefix"`
-	Location string `yaml:"location"`
+	Prefix   string `yaml:"prefix,omitempty"`
+	Location string `yaml:"location,omitempty"`
 }
 
 type ruleFile struct {
-	Name                     string            `yaml:"name"`
+	Name                     string            `yaml:"name,omitempty"`
 	Match                    []string          `yaml:"match"`
-	Pin                      []string          `yaml:"pin"`
-	Require                  requireFile       `yaml:"require"`
-	Authorities              []authorityFile   `yaml:"authorities"`
-	Attestations             []attestationFile `yaml:"attestations"`
-	AttestationsAsSignatures []string          `yaml:"attestationsAsSignatures"`
-	RepositoryIdentity       string            `yaml:"repositoryIdentity"`
+	Pin                      []string          `yaml:"pin,omitempty"`
+	Require                  requireFile       `yaml:"require,omitempty"`
+	Authorities              []authorityFile   `yaml:"authorities,omitempty"`
+	Attestations             []attestationFile `yaml:"attestations,omitempty"`
+	AttestationsAsSignatures []string          `yaml:"attestationsAsSignatures,omitempty"`
+	RepositoryIdentity       string            `yaml:"repositoryIdentity,omitempty"`
 }
 
 type requireFile struct {
-	Signatures int      `yaml:"signatures"`
-	DigestRef  bool     `yaml:"digestRef"`
-	AllOf      []string `yaml:"allOf"`
+	Signatures int      `yaml:"signatures,omitempty"`
+	DigestRef  bool     `yaml:"digestRef,omitempty"`
+	AllOf      []string `yaml:"allOf,omitempty"`
 }
 
 type attestationFile struct {
-	PredicateType string   `yaml:"predicateType"`
-	Authorities   []string `yaml:"authorities"`
-	Min           int      `yaml:"min"`
+	PredicateType string   `yaml:"predicateType,omitempty"`
+	Authorities   []string `yaml:"authorities,omitempty"`
+	Min           int      `yaml:"min,omitempty"`
 }
 
 type authorityFile struct {
-	Name        string            `yaml:"name"`
-	Key         *keyFile          `yaml:"key"`
-	Keyless     *keylessFile      `yaml:"keyless"`
-	Annotations map[string]string `yaml:"annotations"`
-	TLog        string            `yaml:"tlog"`
-	SCT         string            `yaml:"sct"`
-	Timestamp   string            `yaml:"timestamp"`
+	Name        string            `yaml:"name,omitempty"`
+	Key         *keyFile          `yaml:"key,omitempty"`
+	Keyless     *keylessFile      `yaml:"keyless,omitempty"`
+	Annotations map[string]string `yaml:"annotations,omitempty"`
+	TLog        string            `yaml:"tlog,omitempty"`
+	SCT         string            `yaml:"sct,omitempty"`
+	Timestamp   string            `yaml:"timestamp,omitempty"`
 }
 
 type keyFile struct {
-	File       string    `yaml:"file"`
-	PEM        string    `yaml:"pem"`
-	ValidFrom  time.Time `yaml:"validFrom"`
-	ValidUntil time.Time `yaml:"validUntil"`
+	File       string    `yaml:"file,omitempty"`
+	PEM        string    `yaml:"pem,omitempty"`
+	ValidFrom  time.Time `yaml:"validFrom,omitempty"`
+	ValidUntil time.Time `yaml:"validUntil,omitempty"`
 }
 
 type keylessFile struct {
-	Identities       []identityFile    `yaml:"identities"`
-	Extensions       map[string]string `yaml:"extensions"`
-	ExtensionsRegexp map[string]string `yaml:"extensionsRegexp"`
+	Identities       []identityFile    `yaml:"identities,omitempty"`
+	Extensions       map[string]string `yaml:"extensions,omitempty"`
+	ExtensionsRegexp map[string]string `yaml:"extensionsRegexp,omitempty"`
 }
 
 type identityFile struct {
-	Issuer        string `yaml:"issuer"`
-	IssuerRegexp  string `yaml:"issuerRegexp"`
-	Subject       string `yaml:"subject"`
-	SubjectRegexp string `yaml:"subjectRegexp"`
+	Issuer        string `yaml:"issuer,omitempty"`
+	IssuerRegexp  string `yaml:"issuerRegexp,omitempty"`
+	Subject       string `yaml:"subject,omitempty"`
+	SubjectRegexp string `yaml:"subjectRegexp,omitempty"`
 }
 
 func (f *trustFile) policy(readFile func(string) ([]byte, error)) (TrustPolicy, error) {

@@ -26,9 +26,13 @@ const (
 // that is passed over is a restriction its author believes in and nobody
 // enforces (kyverno CVE-2025-29778).
 type yamlFile struct {
-	name  string
-	lines map[string]int // by field, as in PolicyError.Field
+	name    string
+	foreign bool           // another tool's file: null is how it says "not given"
+	lines   map[string]int // by field, as in PolicyError.Field
 }
+
+// unread is the type of fields that say nothing about trust.
+type unread struct{}
 
 // read decodes the one document of data into v, a pointer to a struct whose
 // fields have yaml tags.
@@ -100,6 +104,12 @@ func (y *yamlFile) place(err error) error {
 
 func (y *yamlFile) decode(n *yaml.Node, field string, depth int, v reflect.Value) error {
 	y.lines[field] = n.Line
+	if v.Type() == reflect.TypeFor[unread]() {
+		return nil
+	}
+	if y.foreign && n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
+		return nil
+	}
 	switch {
 	case depth > maxYAMLDepth:
 		return y.fail(field, n.Line, "trust.limit", "it is nested deeper than %d", maxYAMLDepth)
@@ -219,7 +229,7 @@ func (y *yamlFile) scalar(n *yaml.Node, field string, v reflect.Value) error {
 
 func fieldOf(v reflect.Value, name string) (reflect.Value, bool) {
 	for i := range v.NumField() {
-		if v.Type().Field(i).Tag.Get("yaml") == name {
+		if yamlName(v.Type().Field(i)) == name {
 			return v.Field(i), true
 		}
 	}
@@ -229,8 +239,13 @@ func fieldOf(v reflect.Value, name string) (reflect.Value, bool) {
 func fieldNames(t reflect.Type) []string {
 	var out []string
 	for i := range t.NumField() {
-		out = append(out, t.Field(i).Tag.Get("yaml"))
+		out = append(out, yamlName(t.Field(i)))
 	}
 	slices.Sort(out)
 	return out
+}
+
+func yamlName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	return name
 }
