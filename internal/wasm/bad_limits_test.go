@@ -66,11 +66,12 @@ func badLimits() []badModule {
 			m.Func(i32s(3), nil, asm.Types{asm.I32})
 		})},
 		{name: "nested blocks", code: wasm.CodeLimitNesting, module: body(nil, nested(10_001, block)), says: "the limit is 10000"},
-		{name: "nested loops", code: wasm.CodeLimitLoopNesting, module: body(nil, nested(501, loop))},
+		{name: "nested loops", code: wasm.CodeLimitLoopNesting, module: body(nil, nested(201, loop))},
+		{name: "loops", code: wasm.CodeLimitLoops, module: body(nil, bytes.Repeat(asm.Loop(asm.Empty), 5001))},
 		{name: "branch labels", code: wasm.CodeLimitBranchTargets, module: body(nil, asm.I32Const(0), asm.BrTable(make([]uint32, 65_536), 0))},
 		{name: "branch labels in many tables", code: wasm.CodeLimitBranchTargets, module: body(nil, bytes.Repeat(asm.Code(asm.I32Const(0), asm.BrTable(make([]uint32, 99), 0)), 656))},
-		{name: "blocks", code: wasm.CodeLimitBlocks, module: body(nil, bytes.Repeat(asm.Block(asm.Empty), 50_001))},
-		{name: "conditional branches", code: wasm.CodeLimitBlocks, module: body(nil, bytes.Repeat(asm.Code(asm.I32Const(0), asm.BrIf(0)), 50_001))},
+		{name: "blocks", code: wasm.CodeLimitBlocks, module: body(nil, bytes.Repeat(asm.Block(asm.Empty), 25_001))},
+		{name: "conditional branches", code: wasm.CodeLimitBlocks, module: body(nil, bytes.Repeat(asm.Code(asm.I32Const(0), asm.BrIf(0)), 25_001))},
 		{name: "blocks times locals", code: wasm.CodeLimitComplexity, module: raw(append(append([]byte{1, 0xe8, 0x07, 0x7f}, bytes.Repeat(asm.Block(asm.Empty), 10_001)...), 0x0b)...)},
 		{name: "operands", code: wasm.CodeLimitOperands, module: body(nil, bytes.Repeat(asm.I32Const(0), 5001), bytes.Repeat(asm.Drop, 5001))},
 		{name: "operands from calls", code: wasm.CodeLimitOperands, module: build(func(m *asm.Module) {

@@ -112,7 +112,7 @@ func TestDecodeFindsEverything(t *testing.T) {
 			{Field: "processed-by", Name: "clang", Version: "14.0.6"},
 			{Field: "processed-by", Name: "wasm-opt\uFFFD"},
 		},
-		Cost: wasm.Cost{Locals: 3, LoopNesting: 1, BranchTargets: 3, Blocks: 2, Operands: 3, Complexity: 3, TotalLocals: 3, TotalArity: 2},
+		Cost: wasm.Cost{Locals: 3, Loops: 1, LoopNesting: 1, BranchTargets: 3, Blocks: 2, Operands: 3, Complexity: 3, TotalLocals: 3, TotalArity: 2},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Decode (-want +got):\n%s", diff)

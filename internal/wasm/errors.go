@@ -82,6 +82,7 @@ const (
 	CodeLimitBodyBytes     = "module.limit.body_bytes"
 	CodeLimitLocals        = "module.limit.locals"
 	CodeLimitNesting       = "module.limit.nesting"
+	CodeLimitLoops         = "module.limit.loops"
 	CodeLimitLoopNesting   = "module.limit.loop_nesting"
 	CodeLimitBranchTargets = "module.limit.branch_targets"
 	CodeLimitBlocks        = "module.limit.blocks"

@@ -127,9 +127,9 @@ type Producer struct {
 
 // Cost holds maxima over all functions of what makes compilers slow.
 type Cost struct {
-	Locals, LoopNesting, BranchTargets, Blocks, Operands uint32
-	Complexity                                           uint64
-	TotalLocals, TotalArity                              uint64
+	Locals, Loops, LoopNesting, BranchTargets, Blocks, Operands uint32
+	Complexity                                                  uint64
+	TotalLocals, TotalArity                                     uint64
 }
 
 // FuncType is the type of the function at index in the function index space.

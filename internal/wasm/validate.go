@@ -24,7 +24,8 @@ type validator struct {
 	tables      uint32 // br_table instructions seen, to check each label type once
 	blocks      uint32
 	targets     uint32
-	loops       uint32 // open loops
+	loops       uint32
+	openLoops   uint32
 	maxOperands int
 
 	err *Error
@@ -52,7 +53,7 @@ func (v *validator) body(code []byte, base, function int) (Body, *Error) {
 	v.code, v.pos, v.base, v.function = code, 0, base, function
 	v.start = 0
 	v.operands, v.frames, v.floor = v.operands[:0], v.frames[:0], 0
-	v.blocks, v.targets, v.loops, v.maxOperands = 0, 0, 0, 0
+	v.blocks, v.targets, v.loops, v.openLoops, v.maxOperands = 0, 0, 0, 0, 0
 	typ := v.m.FuncType(uint32(function)) //nolint:gosec // bounded by Limits.Functions and Limits.Imports
 	groups, ok := v.declareLocals(typ.Params)
 	b := Body{Start: base, Code: base + v.pos, End: base + len(code), LocalGroups: groups}
@@ -112,6 +113,7 @@ func (v *validator) account() bool {
 		return v.failWith(limitError(CodeLimitTotalLocals, "locals over all functions", c.TotalLocals, v.limits.TotalLocals, 0))
 	}
 	c.Locals, c.Blocks = max(c.Locals, locals), max(c.Blocks, v.blocks)
+	c.Loops = max(c.Loops, v.loops)
 	c.BranchTargets = max(c.BranchTargets, v.targets)
 	c.Operands = max(c.Operands, uint32(v.maxOperands)) //nolint:gosec // bounded by Limits.Operands
 	c.Complexity = max(c.Complexity, product)

@@ -50,10 +50,15 @@ func (v *validator) block(op Opcode) bool {
 		return v.failWith(limitError(CodeLimitNesting, "nested blocks", uint64(len(v.frames)), uint64(v.limits.Nesting), 0))
 	}
 	if op == OpLoop {
-		if v.loops++; v.loops > v.limits.LoopNesting {
-			return v.failWith(limitError(CodeLimitLoopNesting, "nested loops", uint64(v.loops), uint64(v.limits.LoopNesting), 0))
+		v.openLoops++
+		if v.openLoops > v.limits.LoopNesting {
+			return v.failWith(limitError(CodeLimitLoopNesting, "nested loops", uint64(v.openLoops), uint64(v.limits.LoopNesting), 0))
 		}
-		v.m.Cost.LoopNesting = max(v.m.Cost.LoopNesting, v.loops)
+		v.m.Cost.LoopNesting = max(v.m.Cost.LoopNesting, v.openLoops)
+		v.loops++
+		if v.loops > v.limits.Loops {
+			return v.failWith(limitError(CodeLimitLoops, "loops in a function", uint64(v.loops), uint64(v.limits.Loops), 0))
+		}
 	}
 	v.m.DeepestNesting = max(v.m.DeepestNesting, len(v.frames))
 	if len(params) > 0 && (!v.countArity(len(params)) || !v.popList(params)) {
@@ -86,7 +91,7 @@ func (v *validator) end() bool {
 		return v.fail(CodeInvalidType, "type mismatch: an if without else must leave what it takes")
 	}
 	if f.op == OpLoop {
-		v.loops--
+		v.openLoops--
 	}
 	v.frames = v.frames[:len(v.frames)-1]
 	v.floor = 0

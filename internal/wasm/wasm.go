@@ -84,6 +84,7 @@
 //	module.limit.body_bytes               Limits.BodyBytes
 //	module.limit.locals                   Limits.Locals
 //	module.limit.nesting                  Limits.Nesting
+//	module.limit.loops                    Limits.Loops
 //	module.limit.loop_nesting             Limits.LoopNesting
 //	module.limit.branch_targets           Limits.BranchTargets
 //	module.limit.blocks                   Limits.Blocks
