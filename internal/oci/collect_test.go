@@ -379,7 +379,7 @@ func TestLayoutAttacks(t *testing.T) {
 	})
 	t.Run("not a layout", func(t *testing.T) {
 		t.Parallel()
-		refused(t, config(), "oci-layout:"+t.TempDir(), "layout.malformed")
+		refused(t, config(), "oci-layout:"+t.TempDir(), "layout.not_a_layout")
 	})
 	t.Run("module changed on disk", func(t *testing.T) {
 		t.Parallel()

@@ -50,6 +50,8 @@ type RegistryError struct {
 	Code string
 	// Registry is the host that was spoken to: the mirror's, where a mirror stands in.
 	Registry string
+	// Repository is the path inside the registry, at the mirror where there is one. It may be empty.
+	Repository string
 	// Op is what was being done, such as "fetching manifest \"v1\"".
 	Op string
 	// Status is the HTTP status, or 0 where there was no answer.
@@ -64,11 +66,35 @@ type RegistryError struct {
 
 // Error says which registry refused what.
 func (e *RegistryError) Error() string {
-	return fmt.Sprintf("registry %s: %s: %s", e.Registry, e.Op, e.Message)
+	name := e.Registry
+	if e.Repository != "" {
+		name += "/" + e.Repository
+	}
+	return fmt.Sprintf("registry %s: %s: %s", name, e.Op, e.Message)
 }
 
 // Unwrap gives the cause, so that a cancelled context is recognised as such.
 func (e *RegistryError) Unwrap() error { return e.Err }
+
+// LayoutError says that an OCI layout could not be read or written: krmsafe could not judge.
+type LayoutError struct {
+	// Code is the stable dotted reason: "layout.not_found", "layout.exists" or "layout.not_a_layout".
+	Code string
+	// Dir is the layout's directory.
+	Dir string
+	// Message is the reason in words.
+	Message string
+	// Hint is the remedy, where there is one.
+	Hint string
+	// Err is the cause, or nil.
+	Err error
+}
+
+// Error gives the layout and the reason.
+func (e *LayoutError) Error() string { return fmt.Sprintf("oci-layout %q: %s", e.Dir, e.Message) }
+
+// Unwrap gives the cause.
+func (e *LayoutError) Unwrap() error { return e.Err }
 
 // ConfigError says which field of a Config is wrong.
 type ConfigError struct {

@@ -57,6 +57,7 @@ func code(err error) string {
 		le *oci.LimitError
 		re *oci.RegistryError
 		fe *oci.RefError
+		ye *oci.LayoutError
 	)
 	switch {
 	case err == nil:
@@ -67,6 +68,8 @@ func code(err error) string {
 		return le.Limit
 	case errors.As(err, &re):
 		return re.Code
+	case errors.As(err, &ye):
+		return ye.Code
 	case errors.As(err, &fe):
 		return fe.Code
 	}

@@ -104,7 +104,7 @@ func (r *repository) tokenHint(host string) string {
 }
 
 func (r *repository) failed(code, message, hint string) *RegistryError {
-	return &RegistryError{Code: code, Registry: r.name, Op: "reading " + r.repo, Message: message, Hint: hint}
+	return &RegistryError{Code: code, Registry: r.name, Repository: r.repo, Op: opAny, Message: message, Hint: hint}
 }
 
 func sameHost(a, b *url.URL) bool {

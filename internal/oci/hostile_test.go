@@ -93,6 +93,30 @@ func TestHostileTagMoves(t *testing.T) {
 	}
 }
 
+// TestHostileManifestByDigest: what is asked for by digest must have it, be it the artifact, an index's child or a referrer.
+func TestHostileManifestByDigest(t *testing.T) {
+	t.Parallel()
+	s := newSigned(t)
+	child := s.blobs.CNCF(layout.Module, map[string]string{"the": "child"}).For("wasi", "wasm")
+	index := s.blobs.Index(child)
+	s.put(index.Named("idx"), child)
+	other := s.blobs.CNCF([]byte("\x00asm\x01\x00\x00\x00\x00\x01\x00"), nil)
+	swap := func(digest string) func(http.ResponseWriter, *http.Request) bool {
+		return onPath("/manifests/"+digest, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", layout.TypeManifest)
+			_, _ = w.Write(s.blobs[other.Digest])
+		})
+	}
+	s.reg.Before = swap(s.top.Digest)
+	refused(t, config(), s.reg.Host+"/"+repo+"@"+s.top.Digest, "artifact.digest_mismatch")
+	s.reg.Before = swap(child.Digest)
+	refused(t, config(), s.reg.Host+"/"+repo+":idx", "artifact.digest_mismatch")
+	s.reg.Before = swap(s.bundle.Digest)
+	if got := mustFetch(t, config(), s.ref()); len(got.Evidence) != 0 || codes(got) != "artifact.digest_mismatch referrers-api" {
+		t.Errorf("evidence %s, rejected %s", kinds(got), codes(got))
+	}
+}
+
 func TestHostileAnswers(t *testing.T) {
 	t.Parallel()
 	endless := func(w http.ResponseWriter, r *http.Request) {

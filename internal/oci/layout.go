@@ -36,7 +36,7 @@ type layout struct {
 func openLayout(ref Ref, limits Limits) (*layout, error) {
 	root, err := os.OpenRoot(ref.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, layoutError(ref.Dir, "layout.not_found", "there is no such directory", "krmsafe pull makes one")
+		return nil, &LayoutError{Code: "layout.not_found", Dir: ref.Dir, Message: "there is no such directory", Hint: "krmsafe pull makes one", Err: fs.ErrNotExist}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening layout %q: %w", ref.Dir, err)
@@ -58,7 +58,7 @@ func (l *layout) close() { _ = l.root.Close() }
 func (l *layout) readIndex() error {
 	marker, err := l.read(layoutFile, bound{"layout_bytes", "fixed", maxLayoutFile})
 	if errors.Is(err, fs.ErrNotExist) {
-		return layoutError(l.dir, "layout.malformed", "it is no OCI layout: the file oci-layout is missing", "krmsafe pull makes one")
+		return &LayoutError{Code: "layout.not_a_layout", Dir: l.dir, Message: "it is no OCI layout: the file oci-layout is missing", Hint: "krmsafe pull makes one", Err: fs.ErrNotExist}
 	}
 	if err != nil {
 		return err
@@ -177,7 +177,7 @@ func (l *layout) named(name string) (descriptor, bool) {
 }
 
 func (l *layout) missing(what string) error {
-	return &absentError{layoutError(l.dir, "layout.not_found", what+" is not in it", l.names())}
+	return &LayoutError{Code: "layout.not_found", Dir: l.dir, Message: what + " is not in it", Hint: l.names(), Err: errAbsent}
 }
 
 // names lists what can be asked for.
@@ -193,11 +193,6 @@ func (l *layout) names() string {
 	}
 	return "it has " + strings.Join(names, ", ")
 }
-
-// absentError is an ArtifactError that absent recognises.
-type absentError struct{ error }
-
-func (e *absentError) Unwrap() []error { return []error{errAbsent, e.error} }
 
 // only gives the one artifact of a layout, which must not be a matter of choice. Evidence does not count.
 func (l *layout) only(ctx context.Context) (document, error) {
@@ -216,7 +211,7 @@ func (l *layout) only(ctx context.Context) (document, error) {
 	}
 	switch len(found) {
 	case 0:
-		return document{}, layoutError(l.dir, "layout.not_found", "there is no artifact in it", "")
+		return document{}, &LayoutError{Code: "layout.not_found", Dir: l.dir, Message: "there is no artifact in it"}
 	case 1:
 		return found[0], nil
 	}

@@ -46,7 +46,7 @@ func (c Config) chosen(hostport string) bool {
 func (c Config) checkPeer(conn net.Conn, addr string) error {
 	peer, err := netip.ParseAddrPort(conn.RemoteAddr().String())
 	if err != nil {
-		return nil // no IP connection: a test's pipe
+		return errors.Join(fmt.Errorf("connecting to %q: no IP address at the other end", addr), conn.Close())
 	}
 	ip := peer.Addr().Unmap()
 	if unroutable(ip) {

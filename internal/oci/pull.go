@@ -25,7 +25,7 @@ func (c *Client) Pull(ctx context.Context, ref Ref, dir string) (*Artifact, erro
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	if names, err := os.ReadDir(dir); err == nil && len(names) > 0 {
-		return nil, layoutError(dir, "layout.exists", "the directory is not empty", "name one that does not exist yet")
+		return nil, &LayoutError{Code: "layout.exists", Dir: dir, Message: "the directory is not empty", Hint: "name one that does not exist yet"}
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("pulling to %q: %w", dir, err)
 	}

@@ -112,7 +112,7 @@ func TestPushRefuses(t *testing.T) {
 		{"component", c, "oci-layout:" + t.TempDir(), []byte("\x00asm\x0d\x00\x01\x00"), "module.component"},
 		{"no module", c, "oci-layout:" + t.TempDir(), []byte("#!"), "module.malformed"},
 		{"too large", c, "oci-layout:" + t.TempDir(), make([]byte, 101), "limit.module_bytes"},
-		{"someone's directory", c, "oci-layout:" + occupied, layout.Module, "layout.malformed"},
+		{"someone's directory", c, "oci-layout:" + occupied, layout.Module, "layout.not_a_layout"},
 		{"offline", offline, "ghcr.io/acme/fn:v1", layout.Module, "registry.offline"},
 		{"denied", c, reg.Host + "/acme/fn:v1", layout.Module, "registry.forbidden"},
 	} {

@@ -78,7 +78,7 @@ func (r *repository) brokenList(op string, err error) error {
 	if errors.As(err, &le) {
 		return le
 	}
-	return &RegistryError{Code: "registry.malformed", Registry: r.name, Op: op, Message: "its answer cannot be read: " + err.Error()}
+	return &RegistryError{Code: "registry.malformed", Registry: r.name, Repository: r.repo, Op: op, Message: "its answer cannot be read: " + err.Error()}
 }
 
 // nextLink reads the Link header (RFC 8288) of a paged list. The next page must be of the same list.

@@ -17,6 +17,9 @@ import (
 	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
+// opAny stands in a guard's error, which does not know what the request was for.
+const opAny = "sending a request"
+
 // repository is one repository of a registry, as a source.
 type repository struct {
 	web    *web
@@ -47,7 +50,7 @@ func (r *repository) credential(ctx context.Context) (auth.Credential, error) {
 	cred, err := r.web.store.find(ctx, r.name, r.repo)
 	if err != nil {
 		return auth.EmptyCredential, &RegistryError{
-			Code: "registry.credentials", Registry: r.name, Op: "looking up credentials", Message: err.Error(), Err: err,
+			Code: "registry.credentials", Registry: r.name, Repository: r.repo, Op: "looking up credentials", Message: err.Error(), Err: err,
 			Hint: "check the credentials file and its helper with docker login or podman login",
 		}
 	}
@@ -154,7 +157,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	case err == nil || errors.Is(err, io.EOF):
 		return n, err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return n, &RegistryError{Code: "registry.short", Registry: s.repository.name, Op: s.op, Message: "the answer ended early", Err: errShort}
+		return n, &RegistryError{Code: "registry.short", Registry: s.repository.name, Repository: s.repository.repo, Op: s.op, Message: "the answer ended early", Err: errShort}
 	}
 	return n, s.repository.broken(s.op, err)
 }
@@ -165,7 +168,7 @@ func (s *stream) Close() error { return s.body.Close() }
 // bodyError words what went wrong while a body was read.
 func (r *repository) bodyError(op, digest string, err error) error {
 	if errors.Is(err, errShort) {
-		return &RegistryError{Code: "registry.short", Registry: r.name, Op: op, Message: fmt.Sprintf("the answer for %s ended early", digest), Err: err}
+		return &RegistryError{Code: "registry.short", Registry: r.name, Repository: r.repo, Op: op, Message: fmt.Sprintf("the answer for %s ended early", digest), Err: err}
 	}
 	return r.broken(op, err)
 }
@@ -193,7 +196,7 @@ func quoteFirst(said errcode.Errors) string {
 
 // status words an HTTP status.
 func (r *repository) status(op string, status int) *RegistryError {
-	e := &RegistryError{Registry: r.name, Op: op, Status: status}
+	e := &RegistryError{Registry: r.name, Repository: r.repo, Op: op, Status: status}
 	switch code := status; {
 	case code == http.StatusUnauthorized:
 		e.Code, e.Message, e.Hint = "registry.unauthorized", "it wants a login", "log in with docker login "+r.name+" or podman login "+r.name
@@ -220,7 +223,7 @@ func (r *repository) broken(op string, err error) error {
 	)
 	switch {
 	case errors.As(err, &own):
-		if strings.HasPrefix(own.Op, "reading ") {
+		if own.Op == opAny {
 			own.Op = op
 		}
 		return own
@@ -229,7 +232,7 @@ func (r *repository) broken(op string, err error) error {
 	case errors.As(err, &ae):
 		return ae
 	}
-	e := &RegistryError{Code: "registry.unreachable", Registry: r.name, Op: op, Message: reason(err), Err: err}
+	e := &RegistryError{Code: "registry.unreachable", Registry: r.name, Repository: r.repo, Op: op, Message: reason(err), Err: err}
 	var answer *errcode.ErrorResponse
 	var netErr net.Error
 	switch {

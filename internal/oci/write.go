@@ -16,7 +16,7 @@ import (
 func writeLayout(ref Ref, p packed, limits Limits) error {
 	if names, err := os.ReadDir(ref.Dir); err == nil && len(names) > 0 {
 		if _, err := os.Stat(filepath.Join(ref.Dir, layoutFile)); err != nil {
-			return layoutError(ref.Dir, "layout.malformed", "the directory is neither an OCI layout nor empty", "name one that does not exist yet")
+			return &LayoutError{Code: "layout.not_a_layout", Dir: ref.Dir, Message: "the directory is neither an OCI layout nor empty", Hint: "name one that does not exist yet"}
 		}
 	}
 	if err := os.MkdirAll(filepath.Join(ref.Dir, "blobs", "sha256"), 0o755); err != nil { //nolint:gosec // G301: a layout is for sharing
