@@ -186,6 +186,30 @@ func TestCosign2Legacy(t *testing.T) {
 	accepted(t, newVerifier(t, policy), s, l.bundles...)
 }
 
+// Rekor v1: a bundle with inclusion proof and SET, legacy tags with a SET.
+func TestRekorV1(t *testing.T) {
+	l := readLayout(t, "cosign-rekor1")
+	s := verify.Subject{Reference: "127.0.0.1:15001/fns/rekor1:v1", Digest: l.digest}
+	key := keyAuthority(t, "offline", "cosign3-key.pub")
+	key.Log = verify.Required
+	dev := identity("dev", loopbackMail, "dev@example.com")
+	dev.TSA = verify.Required
+	policy := loopback(t, identity("ci", loopbackGitHub, loopbackWorkflow), dev, key)
+	policy.Rules[0].Signers = 3
+	policy.Rules[0].Attestations = []verify.Requirement{{PredicateType: "https://slsa.dev/provenance/v1", Authorities: []string{"ci"}}}
+	p := accepted(t, newVerifier(t, policy), s, l.bundles...)
+	formats := map[string]int{}
+	for _, sig := range p.Signatures() {
+		formats[sig.Format]++
+		if len(sig.Logs) != 1 {
+			t.Errorf("signature by %s: logs %+v", sig.Authority, sig.Logs)
+		}
+	}
+	if formats["bundle"] != 1 || formats["legacy"] != 3 || len(p.Rejected()) != 0 {
+		t.Errorf("formats = %v, rejected = %+v", formats, p.Rejected())
+	}
+}
+
 func TestCosign3P384(t *testing.T) {
 	l := readLayout(t, "cosign3-p384")
 	s := verify.Subject{Reference: "127.0.0.1:15001/fns/p384:v1", Digest: l.digest}
@@ -199,6 +223,7 @@ func TestBlobBundles(t *testing.T) {
 	v := newVerifier(t, policy)
 	for file, authority := range map[string]string{
 		"cosign3-key.json": "offline", "cosign3-keyless.json": "ci", "cosign3-attest.json": "ci", "cosign3-p384.json": "p384", "cosign2-key.json": "offline",
+		"cosign2-keyless.json": "ci", "sigstore-js.json": "ci", "sigstore-js-attest.json": "ci",
 	} {
 		t.Run(file, func(t *testing.T) {
 			e := bundleEvidence(t, readFixture(t, "blob", file), nil)
