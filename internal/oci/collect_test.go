@@ -100,9 +100,9 @@ func TestEvidenceWithoutReferrersAPI(t *testing.T) {
 		name   string
 		answer http.HandlerFunc
 	}{
-		{"404", func(w http.ResponseWriter, _ *http.Request) { registry.Fail(w, 404, "NOT_FOUND") }},
-		{"405 as GHCR", func(w http.ResponseWriter, _ *http.Request) { registry.Fail(w, 405, "UNSUPPORTED") }},
-		{"501", func(w http.ResponseWriter, _ *http.Request) { registry.Fail(w, 501, "UNSUPPORTED") }},
+		{"404", registry.Status(404)},
+		{"405 as GHCR", registry.Status(405)},
+		{"501", registry.Status(501)},
 		{"303 to a page that answers 429, as GHCR", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://127.0.0.2:1/too-many")
 			w.WriteHeader(303)
@@ -120,22 +120,11 @@ func TestEvidenceWithoutReferrersAPI(t *testing.T) {
 			t.Parallel()
 			s := newSigned(t)
 			s.tagged(s.bundle)
-			s.reg.Before = onPath("/referrers/", tt.answer)
+			s.reg.Before = registry.On("/referrers/", tt.answer)
 			if got := mustFetch(t, config(), s.ref()); kinds(got) != "bundle referrers-tag bundle" {
 				t.Errorf("evidence: %s (%s)", kinds(got), codes(got))
 			}
 		})
-	}
-}
-
-// onPath answers the requests whose path holds part.
-func onPath(part string, answer http.HandlerFunc) func(http.ResponseWriter, *http.Request) bool {
-	return func(w http.ResponseWriter, r *http.Request) bool {
-		if !strings.Contains(r.URL.Path, part) {
-			return false
-		}
-		answer(w, r)
-		return true
 	}
 }
 
@@ -269,7 +258,7 @@ func TestEvidenceTooMuch(t *testing.T) {
 	t.Run("20000 referrers", func(t *testing.T) {
 		t.Parallel()
 		s := newSigned(t)
-		s.reg.Before = onPath("/referrers/", func(w http.ResponseWriter, _ *http.Request) {
+		s.reg.Before = registry.On("/referrers/", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", layout.TypeIndex)
 			_, _ = fmt.Fprint(w, `{"schemaVersion":2,"manifests":[`)
 			for i := range 20000 {

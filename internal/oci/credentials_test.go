@@ -192,6 +192,56 @@ func TestForeignRealm(t *testing.T) {
 	}
 }
 
+// TestHostileTokenService: a token service that misbehaves ends the fetch, and takes no credential elsewhere.
+func TestHostileTokenService(t *testing.T) {
+	t.Parallel()
+	redirect := func(status int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "https://evil.example/token")
+			w.WriteHeader(status)
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   string
+	}{
+		{"401", registry.Status(401), "registry.unauthorized"},
+		{"403", registry.Status(403), "registry.unauthorized"},
+		{"404", registry.Status(404), "registry.not_found"},
+		{"429", registry.Status(429), "registry.rate_limited"},
+		{"500", registry.Status(500), "registry.server"},
+		{"503", registry.Status(503), "registry.server"},
+		{"no JSON", registry.Body("application/json", "{"), "registry.unreachable"},
+		{"no token", registry.Body("application/json", "{}"), "registry.unreachable"},
+		{"wrong token", registry.Body("application/json", `{"token":"x","access_token":"x"}`), "registry.unauthorized"},
+		{"endless", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"token":"` + strings.Repeat("x", 1<<20)))
+		}, "registry.unreachable"},
+		{"redirect 302", redirect(302), "registry.unreachable"},
+		{"redirect 307", redirect(307), "registry.unreachable"},
+		{"redirect 308", redirect(308), "registry.unreachable"},
+	} {
+		for _, login := range []string{`"auth":"` + basic("ann", "secret") + `"`, `"identitytoken":"secret"`} {
+			t.Run(tt.name, func(t *testing.T) {
+				t.Parallel()
+				w, ref := tokenWorld(t, "https://tokens.registry.example/token")
+				w.hosts["https://tokens.registry.example"] = tt.answer
+				c := config()
+				c.Transport, c.TokenHosts = w, map[string][]string{"registry.example": {"tokens.registry.example"}}
+				c.CredentialFiles = []string{credentialFile(t, `{"auths":{"registry.example":{%s}}}`, login)}
+				message := refused(t, c, ref, tt.want)
+				if leaks := w.leaked("https://tokens.registry.example/", "https://registry.example/"); len(leaks) > 0 {
+					t.Errorf("credentials went to %v", leaks)
+				}
+				if strings.ContainsAny(message, "\r\n") || strings.Contains(message, "secret") || len(message) > 600 {
+					t.Errorf("the message is %q", message)
+				}
+			})
+		}
+	}
+}
+
 // TestRedirects holds where a registry may send a client for a blob, and that no credential goes along.
 func TestRedirects(t *testing.T) {
 	t.Parallel()
@@ -258,7 +308,7 @@ func TestRedirects(t *testing.T) {
 func TestRedirectChallenge(t *testing.T) {
 	t.Parallel()
 	s := newSigned(t)
-	s.reg.Before = onPath("/blobs/", func(w http.ResponseWriter, r *http.Request) {
+	s.reg.Before = registry.On("/blobs/", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://cdn.example/blob", http.StatusTemporaryRedirect)
 	})
 	w := &world{hosts: map[string]http.Handler{"https://registry.example": s.reg, "https://cdn.example": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

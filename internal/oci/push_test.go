@@ -217,7 +217,7 @@ func TestPullIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	for name, path := range endpoints {
 		s := newSigned(t)
-		s.reg.Before = onPath(path, func(w http.ResponseWriter, _ *http.Request) { registry.Fail(w, 500, "X") })
+		s.reg.Before = registry.On(path, func(w http.ResponseWriter, _ *http.Request) { registry.Fail(w, 500, "X") })
 		parent := t.TempDir()
 		if _, err := client(t, config()).Pull(context.Background(), parse(t, s.ref()), filepath.Join(parent, "out")); code(err) != "registry.server" {
 			t.Errorf("%s: Pull = %v", name, err)

@@ -244,8 +244,11 @@ func (r *repository) broken(op string, err error) error {
 		e = r.status(op, answer.StatusCode)
 		e.Message += quoteFirst(answer.Errors)
 	case errors.As(err, &answer):
-		e.Code, e.Status, e.Message = "registry.unauthorized", answer.StatusCode, fmt.Sprintf("its token service answers with status %d", answer.StatusCode)
-		e.Hint = "check the login with docker login " + r.name + " or podman login " + r.name
+		e = r.status(op, answer.StatusCode)
+		e.Message = fmt.Sprintf("its token service answers with status %d", answer.StatusCode)
+		if answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden {
+			e.Code, e.Hint = "registry.unauthorized", "check the login with docker login "+r.name+" or podman login "+r.name
+		}
 	case errors.Is(err, auth.ErrBasicCredentialNotFound):
 		e.Code, e.Message, e.Hint = "registry.unauthorized", "it wants a login", "log in with docker login "+r.name+" or podman login "+r.name
 	case errors.Is(err, http.ErrSchemeMismatch):
