@@ -125,7 +125,7 @@ var errMetered = errors.New("out of fuel")
 // that are the same in every run.
 func (m *machine) configure(stdin []byte) wazero.ModuleConfig {
 	in := bytes.NewReader(stdin)
-	root := rootFS{}
+	root := &rootFS{}
 	if m.job.grants.StdioPaths {
 		root.streams = map[string]experimentalsys.File{
 			"dev/stdin": streamFile{r: in}, "dev/stdout": streamFile{w: &m.stdout}, "dev/stderr": streamFile{w: &m.stderr},
@@ -188,6 +188,8 @@ func (m *machine) classify(err error, instantiated bool) outcome {
 		return outcome{code: CodeLimitStack}
 	case reason == "" && !instantiated:
 		return outcome{code: CodeModuleEngine, detail: firstLine(err.Error())}
+	case reason == "" && strings.Contains(err.Error(), "(recovered by wazero)"):
+		reason = "a host call could not take its arguments"
 	case reason == "":
 		reason = "the engine gave an unknown reason"
 	}
@@ -200,13 +202,16 @@ const trapStack = "stack overflow"
 // error's text is a stack trace with names that the module chose.
 func trapReason(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
+	if segment, reason, _ := strings.Cut(line, ": "); strings.HasPrefix(segment, "data[") || strings.HasPrefix(segment, "element[") {
+		line = "wasm error: " + reason // a segment that does not fit, when the module is instantiated
+	}
 	_, reason, ok := strings.Cut(line, "wasm error: ")
 	if !ok {
 		return ""
 	}
 	switch reason {
 	case trapStack, "invalid conversion to integer", "integer overflow", "integer divide by zero", "unreachable",
-		"out of bounds memory access", "invalid table access", "indirect call type mismatch":
+		"out of bounds memory access", "out of bounds table access", "invalid table access", "indirect call type mismatch":
 		return reason
 	}
 	return ""
@@ -269,7 +274,7 @@ func (m *memory) Allocate(_, limit uint64) experimental.LinearMemory {
 	if limit == 0 {
 		limit = 65536 // the engine takes the address of an empty memory too
 	}
-	b, err := jail.Reserve(int(limit)) //nolint:gosec // G115: checked above
+	b, err := jail.Reserve(int(limit))
 	if err != nil {
 		m.failed = true
 		panic(errNoMemory)

@@ -13,23 +13,34 @@ import (
 // file", not "no folder to look in". Nothing of the machine is behind it.
 type rootFS struct {
 	sys.UnimplementedFS
+	opened  int
 	streams map[string]sys.File // by path without the leading slash; see Grants.StdioPaths
 }
+
+// maxOpened bounds how often a module may open anything at all, so that open
+// descriptors, which the engine does not bound, stay few. There is nothing that
+// a function could want to open so often.
+const maxOpened = 10_000
 
 func isRoot(path string) bool { return path == "" || path == "." || path == "/" }
 
 // OpenFile opens the root or a granted stream; all else does not exist.
-func (r rootFS) OpenFile(path string, flag sys.Oflag, _ fs.FileMode) (sys.File, sys.Errno) {
+func (r *rootFS) OpenFile(path string, flag sys.Oflag, _ fs.FileMode) (sys.File, sys.Errno) {
+	if r.opened >= maxOpened {
+		return nil, sys.EIO
+	}
 	if f, ok := r.streams[path]; ok {
 		if flag&sys.O_DIRECTORY != 0 {
 			return nil, sys.ENOTDIR
 		}
+		r.opened++
 		return f, 0
 	}
 	switch {
 	case isRoot(path) && flag&(sys.O_WRONLY|sys.O_RDWR|sys.O_TRUNC) != 0:
 		return nil, sys.EISDIR
 	case isRoot(path):
+		r.opened++
 		return rootDir{}, 0
 	case flag&sys.O_CREAT != 0:
 		return nil, sys.EROFS
@@ -40,7 +51,7 @@ func (r rootFS) OpenFile(path string, flag sys.Oflag, _ fs.FileMode) (sys.File, 
 var rootStat = wasisys.Stat_t{Mode: fs.ModeDir | 0o555, Nlink: 1, Ino: 1}
 
 // Stat describes the root or a granted stream.
-func (r rootFS) Stat(path string) (wasisys.Stat_t, sys.Errno) {
+func (r *rootFS) Stat(path string) (wasisys.Stat_t, sys.Errno) {
 	if isRoot(path) {
 		return rootStat, 0
 	}
@@ -51,10 +62,10 @@ func (r rootFS) Stat(path string) (wasisys.Stat_t, sys.Errno) {
 }
 
 // Lstat is Stat, as there are no links.
-func (r rootFS) Lstat(path string) (wasisys.Stat_t, sys.Errno) { return r.Stat(path) }
+func (r *rootFS) Lstat(path string) (wasisys.Stat_t, sys.Errno) { return r.Stat(path) }
 
 // readOnly is the answer to whatever would change the root.
-func (r rootFS) readOnly(path string) sys.Errno {
+func (r *rootFS) readOnly(path string) sys.Errno {
 	if _, ok := r.streams[path]; ok || isRoot(path) {
 		return sys.EROFS
 	}
@@ -62,7 +73,7 @@ func (r rootFS) readOnly(path string) sys.Errno {
 }
 
 // Readlink finds no links.
-func (r rootFS) Readlink(path string) (string, sys.Errno) {
+func (r *rootFS) Readlink(path string) (string, sys.Errno) {
 	if _, errno := r.Stat(path); errno != 0 {
 		return "", errno
 	}
@@ -70,28 +81,28 @@ func (r rootFS) Readlink(path string) (string, sys.Errno) {
 }
 
 // Mkdir makes nothing.
-func (rootFS) Mkdir(string, fs.FileMode) sys.Errno { return sys.EROFS }
+func (*rootFS) Mkdir(string, fs.FileMode) sys.Errno { return sys.EROFS }
 
 // Chmod changes nothing.
-func (r rootFS) Chmod(path string, _ fs.FileMode) sys.Errno { return r.readOnly(path) }
+func (r *rootFS) Chmod(path string, _ fs.FileMode) sys.Errno { return r.readOnly(path) }
 
 // Rename renames nothing.
-func (r rootFS) Rename(from, _ string) sys.Errno { return r.readOnly(from) }
+func (r *rootFS) Rename(from, _ string) sys.Errno { return r.readOnly(from) }
 
 // Rmdir removes nothing.
-func (r rootFS) Rmdir(path string) sys.Errno { return r.readOnly(path) }
+func (r *rootFS) Rmdir(path string) sys.Errno { return r.readOnly(path) }
 
 // Unlink removes nothing.
-func (r rootFS) Unlink(path string) sys.Errno { return r.readOnly(path) }
+func (r *rootFS) Unlink(path string) sys.Errno { return r.readOnly(path) }
 
 // Link links nothing.
-func (r rootFS) Link(from, _ string) sys.Errno { return r.readOnly(from) }
+func (r *rootFS) Link(from, _ string) sys.Errno { return r.readOnly(from) }
 
 // Symlink links nothing.
-func (rootFS) Symlink(string, string) sys.Errno { return sys.EROFS }
+func (*rootFS) Symlink(string, string) sys.Errno { return sys.EROFS }
 
 // Utimens changes nothing.
-func (r rootFS) Utimens(path string, _, _ int64) sys.Errno { return r.readOnly(path) }
+func (r *rootFS) Utimens(path string, _, _ int64) sys.Errno { return r.readOnly(path) }
 
 // rootDir is the open root: a folder without entries.
 type rootDir struct{ sys.UnimplementedFile }
@@ -138,7 +149,7 @@ func (f streamFile) Read(p []byte) (int, sys.Errno) {
 		return 0, sys.EBADF
 	}
 	n, err := f.r.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // a bytes.Reader returns io.EOF itself
+	if err != nil && err != io.EOF {
 		return n, sys.EIO
 	}
 	return n, 0

@@ -67,4 +67,4 @@ func (l Limits) check() error {
 	return nil
 }
 
-func positive(v int64) uint64 { return uint64(max(v, 0)) } //nolint:gosec // G115: not negative
+func positive(v int64) uint64 { return uint64(max(v, 0)) }

@@ -98,7 +98,7 @@ func length(chunks [][]byte) uint32 {
 	for _, c := range chunks {
 		n += len(c)
 	}
-	return uint32(n) //nolint:gosec // G115: within Limits.OutputBytes, which is below 2 GiB
+	return uint32(n)
 }
 
 // outcomeBytes bounds a result's frame under limits.

@@ -39,16 +39,13 @@ type Stop struct {
 	Hint string `json:"hint,omitempty"`
 }
 
-// Error makes a Stop usable as an error.
-func (s *Stop) Error() string { return s.Message }
-
 // Usage is what a run used.
 type Usage struct {
 	MemoryPages uint32        `json:"memoryPages"` // linear memory at its largest, in pages of 64 KiB
 	Wall        time.Duration `json:"wall"`        // from the start of Run to the child's end
 	CPU         time.Duration `json:"cpu"`         // processor time of the child
 	Fuel        uint64        `json:"fuel"`        // units of fuel/v1
-	PeakBytes   int64         `json:"peakBytes"`   // the child's resident memory at its largest; 0 where unknown
+	PeakBytes   int64         `json:"peakBytes"`   // the child's resident memory at its largest; 0 where unknown, as after a crash
 }
 
 // Result is what came of one run.

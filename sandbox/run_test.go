@@ -16,42 +16,42 @@ func ample() sandbox.Limits {
 	}
 }
 
-func inspect(t testing.TB, module []byte) *sandbox.Module {
-	t.Helper()
+func inspect(tb testing.TB, module []byte) *sandbox.Module {
+	tb.Helper()
 	m, err := sandbox.Inspect(module)
 	if err != nil {
-		t.Fatalf("Inspect: %v", err)
+		tb.Fatalf("Inspect: %v", err)
 	}
 	return m
 }
 
-func newSandbox(t testing.TB, cfg sandbox.Config) *sandbox.Sandbox {
-	t.Helper()
+func newSandbox(tb testing.TB, cfg sandbox.Config) *sandbox.Sandbox {
+	tb.Helper()
 	s, err := sandbox.New(cfg)
 	if err != nil {
-		t.Fatalf("New: %v", err)
+		tb.Fatalf("New: %v", err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
+	tb.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
-func run(t testing.TB, cfg sandbox.Config, module []byte, stdin string, l sandbox.Limits) *sandbox.Result {
-	t.Helper()
-	r, err := newSandbox(t, cfg).Run(t.Context(), inspect(t, module), []byte(stdin), l)
+func run(tb testing.TB, cfg sandbox.Config, module []byte, stdin string, l sandbox.Limits) *sandbox.Result {
+	tb.Helper()
+	r, err := newSandbox(tb, cfg).Run(tb.Context(), inspect(tb, module), []byte(stdin), l)
 	if err != nil {
-		t.Fatalf("Run: %v", err)
+		tb.Fatalf("Run: %v", err)
 	}
 	return r
 }
 
-func wantStop(t testing.TB, r *sandbox.Result, code string) {
-	t.Helper()
+func wantStop(tb testing.TB, r *sandbox.Result, code string) {
+	tb.Helper()
 	got := "none"
 	if r.Stop != nil {
 		got = r.Stop.Code + ": " + r.Stop.Message
 	}
 	if (r.Stop == nil && code != "") || (r.Stop != nil && r.Stop.Code != code) {
-		t.Errorf("Stop = %s, want %q", got, code)
+		tb.Errorf("Stop = %s, want %q", got, code)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,8 +44,10 @@ type Exit struct {
 	// Stderr is the start of what it wrote to standard error: the runtime's
 	// last words, not a guest's. It may hold anything and must be quoted.
 	Stderr string
-	// CPU is the processor time it used, PeakBytes its largest resident set.
-	CPU       time.Duration
+	// CPU is the processor time it used.
+	CPU time.Duration
+	// PeakBytes is its largest resident set up to Kill, or 0 where the system
+	// does not tell or the child ended before it could be asked.
 	PeakBytes int64
 }
 
@@ -58,6 +61,7 @@ type Child struct {
 	stderr *tail
 	done   chan struct{} // closed when the process has been waited for
 	kill   sync.Once
+	peak   atomic.Int64
 }
 
 const (
@@ -244,7 +248,10 @@ func (c *Child) Receive(allowed Allowed) (Kind, []byte, error) { return ReadFram
 // Kill ends the child at once. It may be called at any time, more than once and
 // concurrently with the other methods, which then return errors.
 func (c *Child) Kill() {
-	c.kill.Do(func() { _ = c.cmd.Process.Kill() })
+	c.kill.Do(func() {
+		c.peak.Store(peakBytes(c.cmd.Process.Pid))
+		_ = c.cmd.Process.Kill()
+	})
 }
 
 // Wait waits for the child's end and gives up its pipes. A child that is not
@@ -259,7 +266,7 @@ func (c *Child) Wait() Exit {
 	}
 	exit.Code = state.ExitCode()
 	exit.CPU = state.UserTime() + state.SystemTime()
-	exit.PeakBytes = peakBytes(state)
+	exit.PeakBytes = c.peak.Load()
 	exit.Signal, exit.BadSystemCall = endSignal(state)
 	exit.OutOfMemory = exit.Code == 2 && ranOutOfMemory(exit.Stderr)
 	return exit

@@ -4,7 +4,6 @@ package jail
 
 import (
 	"fmt"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -14,8 +13,8 @@ const rootDir = "/"
 
 func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
-// peakBytes is unknown here: systems differ in the unit.
-func peakBytes(*os.ProcessState) int64 { return 0 }
+// peakBytes is unknown here.
+func peakBytes(int) int64 { return 0 }
 
 // lower sets what this system has; memory beyond the guest's stays unbounded.
 func lower(b Bounds, _ idleUse) error {

@@ -1,7 +1,6 @@
 package jail
 
 import (
-	"os"
 	"syscall"
 )
 
@@ -11,7 +10,7 @@ const rootDir = ""
 func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{HideWindow: true} }
 
 // peakBytes is unknown here.
-func peakBytes(*os.ProcessState) int64 { return 0 }
+func peakBytes(int) int64 { return 0 }
 
 // lower has nothing to set: only the parent's clock and the engine's own memory
 // limit hold.

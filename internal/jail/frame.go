@@ -3,6 +3,7 @@ package jail
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -39,7 +40,7 @@ func WriteFrame(w io.Writer, kind Kind, parts ...[]byte) error {
 	if n > 1<<32-1 {
 		return fmt.Errorf("writing a frame: %d bytes do not fit", n)
 	}
-	head := binary.LittleEndian.AppendUint32([]byte{byte(kind)}, uint32(n)) //nolint:gosec // G115: checked above
+	head := binary.LittleEndian.AppendUint32([]byte{byte(kind)}, uint32(n))
 	for i, p := range append([][]byte{head}, parts...) {
 		if len(p) == 0 && i > 0 {
 			continue
@@ -89,7 +90,7 @@ func readHead(r io.Reader, allowed Allowed) (Kind, int64, error) {
 }
 
 func cutFrame(kind Kind, err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return fmt.Errorf("reading a frame of kind %d: %w", kind, err)

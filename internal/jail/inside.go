@@ -52,6 +52,8 @@ func Serve(args []string, role string, work func(*Inside) error) int {
 		complain(err)
 		return exitWork
 	}
+	// The parent ends a child that is done, after it has seen what it used.
+	_, _ = io.Copy(io.Discard, in.in)
 	return 0
 }
 

@@ -3,6 +3,7 @@
 package jail
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"syscall"
@@ -25,12 +26,14 @@ func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// peakBytes is the largest resident set the kernel saw.
-func peakBytes(state *os.ProcessState) int64 {
-	if u, ok := state.SysUsage().(*syscall.Rusage); ok {
-		return u.Maxrss * 1024
+// peakBytes is a process's largest resident set, or 0 if it has ended. What
+// wait(2) tells would count the parent's own, which the child had before exec.
+func peakBytes(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
 	}
-	return 0
+	return max(statusKB(string(status), "VmHWM"), 0)
 }
 
 func endSignal(state *os.ProcessState) (name string, badSystemCall bool) {
