@@ -78,9 +78,9 @@ const (
 
 // limitHints says for each bound how to move it or what to build instead.
 var limitHints = map[string]string{
-	CodeLimitSize: "build a smaller module (Go: -ldflags='-s -w' and a narrower import list; Rust and C: -Oz, strip debug information)",
+	CodeLimitSize: "this bound is fixed; build a smaller module (Go: -ldflags='-s -w' and a narrower import list; Rust and C: -Oz, strip debug information)",
 
-	CodeLimitCustoms:       "remove custom sections, for example with wasm-strip",
+	CodeLimitCustoms:       "this bound is fixed; remove custom sections, for example with wasm-strip",
 	CodeLimitTypes:         fixedHint,
 	CodeLimitParams:        fixedHint,
 	CodeLimitResults:       fixedHint,
@@ -88,7 +88,7 @@ var limitHints = map[string]string{
 	CodeLimitFunctions:     fixedHint,
 	CodeLimitTables:        fixedHint,
 	CodeLimitTableElements: fixedHint,
-	CodeLimitMemoryPages:   "link with a smaller initial memory (-Wl,--initial-memory)",
+	CodeLimitMemoryPages:   "this bound is what 32-bit memory can have; link with a smaller initial memory (-Wl,--initial-memory)",
 	CodeLimitGlobals:       fixedHint,
 	CodeLimitExports:       fixedHint,
 	CodeLimitNameBytes:     fixedHint,
