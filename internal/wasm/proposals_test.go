@@ -23,9 +23,9 @@ func TestProposalSuites(t *testing.T) {
 	}{
 		{"threads", []string{wasm.CodeFeatureThreads}, 5},
 		{"tail-call", []string{wasm.CodeFeatureTailCall}, 6},
-		{"exception-handling", []string{wasm.CodeFeatureExceptions, wasm.CodeFeatureTypedRefs, wasm.CodeFeatureGC}, 11},
+		{"exception-handling", []string{wasm.CodeFeatureExceptions, wasm.CodeFeatureTypedRefs, wasm.CodeFeatureGC}, 12},
 		{"extended-const", []string{wasm.CodeFeatureExtendedConst}, 9},
-		{"typed-function-references", []string{wasm.CodeFeatureTypedRefs, wasm.CodeFeatureGC}, 65},
+		{"typed-function-references", []string{wasm.CodeFeatureTypedRefs, wasm.CodeFeatureGC, wasm.CodeFeatureTailCall}, 65},
 	} {
 		t.Run(tt.dir, func(t *testing.T) {
 			files, err := filepath.Glob(filepath.Join(specDir(t, tt.dir), "*.json"))
