@@ -1,6 +1,7 @@
 package oci_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
@@ -82,6 +83,59 @@ func TestCredentialFiles(t *testing.T) {
 		c.CredentialFiles = []string{credentialFile(t, `{"auths":{"other.example":{"auth":%q}}}`, bad), credentialFile(t, `{"auths":{%q:{"auth":%q}}}`, s.reg.Host, good)}
 		mustFetch(t, c, s.ref())
 	})
+}
+
+func TestCredentialPaths(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		env  map[string]string
+		want string
+	}{
+		{map[string]string{}, ""},
+		{map[string]string{"HOME": "/h"}, "/h/.docker/config.json /h/.config/containers/auth.json"},
+		{map[string]string{"HOME": "/h", "DOCKER_CONFIG": "/d", "XDG_RUNTIME_DIR": "/r", "XDG_CONFIG_HOME": "/c", "REGISTRY_AUTH_FILE": "/a.json"}, "/a.json /d/config.json /r/containers/auth.json /c/containers/auth.json"},
+	} {
+		if got := strings.Join(oci.CredentialPaths(func(k string) string { return tt.env[k] }), " "); got != tt.want {
+			t.Errorf("CredentialPaths(%v) = %q, want %q", tt.env, got, tt.want)
+		}
+	}
+}
+
+// TestCredentialsOfTwoRepositories: one client, one registry, two logins, and neither serves the other's repository.
+func TestCredentialsOfTwoRepositories(t *testing.T) {
+	t.Parallel()
+	s := newSigned(t)
+	s.reg.Put("other/fn", s.blobs, s.top.Named("v1"))
+	logins := map[string]string{"/v2/acme/": "Basic " + basic("ann", "secret"), "/v2/other/": "Basic " + basic("bob", "secret")}
+	var mixed atomic.Int32
+	s.reg.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		for prefix, login := range logins {
+			if !strings.HasPrefix(r.URL.Path, prefix) {
+				continue
+			}
+			switch r.Header.Get("Authorization") {
+			case login:
+				return false
+			case "":
+			default:
+				mixed.Add(1)
+			}
+		}
+		w.Header().Set("Www-Authenticate", `Basic realm="x"`)
+		registry.Fail(w, 401, "UNAUTHORIZED")
+		return true
+	}
+	c := config()
+	c.CredentialFiles = []string{credentialFile(t, `{"auths":{"%[1]s/acme":{"auth":%[2]q},"%[1]s/other":{"auth":%[3]q}}}`, s.reg.Host, basic("ann", "secret"), basic("bob", "secret"))}
+	shared := client(t, c)
+	for _, name := range []string{"acme/fn:v1", "other/fn:v1", "acme/fn:v1"} {
+		if _, err := shared.Fetch(context.Background(), parse(t, s.reg.Host+"/"+name)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := mixed.Load(); n > 0 {
+		t.Errorf("%d requests carried the other repository's login", n)
+	}
 }
 
 func TestCredentialFileRefused(t *testing.T) {

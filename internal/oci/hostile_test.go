@@ -215,6 +215,9 @@ func TestHostileAnswers(t *testing.T) {
 			s := newSigned(t)
 			s.reg.Before = registry.On(endpoints[tt.path], tt.answer(s))
 			message := refused(t, config(), s.ref(), tt.want)
+			if n := len(s.reg.Requests()); n > 40 {
+				t.Errorf("%d requests were made", n)
+			}
 			if strings.ContainsAny(message, "\n\r\x1b") || len(message) > 1500 {
 				t.Errorf("the message is not one short line: %q", message)
 			}

@@ -101,7 +101,7 @@ func offline(ref Ref) *RegistryError {
 
 // Fetch resolves ref once to a digest, reads the manifest, the module and all evidence about it, and checks every byte against
 // its digest. It answers within Config.Timeout. Errors: *ArtifactError (it is there and is refused), *LimitError (it is larger
-// than Limits allow), *RegistryError (it could not be read), *RefError.
+// than Limits allow), *RegistryError and *LayoutError (it could not be read), *RefError.
 func (c *Client) Fetch(ctx context.Context, ref Ref) (*Artifact, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
@@ -123,17 +123,23 @@ func (c *Client) fetch(ctx context.Context, src source, ref Ref) (*Artifact, err
 		return nil, err
 	}
 	pick := picker{src: src, limits: c.limits, platform: c.config.Platform}
-	artifact, err := pick.module(ctx, top)
+	doc, artifact, err := pick.manifest(ctx, top)
 	if err != nil {
 		return nil, err
 	}
 	artifact.Ref = ref
-	subjects := []string{artifact.Digest}
-	if artifact.ManifestDigest != artifact.Digest {
-		subjects = append(subjects, artifact.ManifestDigest)
-	}
+	// The module and the evidence are read side by side. What is wrong with the module is told first, whichever failed first.
 	found := collector{src: src, limits: c.limits}
-	if err := found.collect(ctx, subjects); err != nil {
+	collecting, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- found.collect(collecting, artifact.Subjects()) }()
+	if err := pick.module(ctx, doc, artifact); err != nil {
+		stop()
+		<-done
+		return nil, err
+	}
+	if err := <-done; err != nil {
 		return nil, err
 	}
 	artifact.Evidence, artifact.Rejected = found.evidence, found.rejected

@@ -33,18 +33,23 @@ type picker struct {
 	platform string
 }
 
-// module descends from the top document to the module.
-func (p picker) module(ctx context.Context, top document) (*Artifact, error) {
+// manifest descends from the top document to the manifest that holds the module.
+func (p picker) manifest(ctx context.Context, top document) (document, *Artifact, error) {
 	artifact := &Artifact{Digest: top.digest, MediaType: top.mediaType}
 	doc := top
 	if top.isIndex() {
 		child, err := p.child(ctx, top)
 		if err != nil {
-			return nil, err
+			return document{}, nil, err
 		}
 		doc, artifact.Platform = child.document, child.platform
 	}
 	artifact.ManifestDigest, artifact.ConfigDigest, artifact.Annotations = doc.digest, doc.Config.Digest, doc.Annotations
+	return doc, artifact, nil
+}
+
+// module reads the module out of its manifest.
+func (p picker) module(ctx context.Context, doc document, artifact *Artifact) error {
 	var err error
 	switch doc.Config.MediaType {
 	case typeWasmConfig:
@@ -61,9 +66,9 @@ func (p picker) module(ctx context.Context, top document) (*Artifact, error) {
 		err = refuseLayout(doc, "its config has the media type %q, in which no module is published", shorten(doc.Config.MediaType, 100))
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return artifact, checkModule(artifact)
+	return checkModule(artifact)
 }
 
 func refuse(doc document, code, hint, format string, args ...any) error {

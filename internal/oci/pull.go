@@ -104,18 +104,25 @@ type recorder struct {
 	source
 	root *os.Root
 
-	mu   sync.Mutex
-	docs map[string]document
+	mu    sync.Mutex
+	docs  map[string]document
+	total int64 // bytes of docs
 }
 
 func (r *recorder) document(ctx context.Context, name string) (document, error) {
 	doc, err := r.source.document(ctx, name)
-	if err == nil {
-		r.mu.Lock()
-		r.docs[doc.digest] = doc
-		r.mu.Unlock()
+	if err != nil {
+		return doc, err
 	}
-	return doc, err
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.docs[doc.digest]; !known {
+		if r.total += int64(len(doc.body)); r.total > maxScanBytes {
+			return document{}, bound{"pulled_manifests", "fixed", maxScanBytes}.exceeded("manifests about "+doc.digest, r.total)
+		}
+		r.docs[doc.digest] = doc
+	}
+	return doc, nil
 }
 
 // open tees a blob into a file of the layout, which gets its name once its bytes turned out to be those of the descriptor.

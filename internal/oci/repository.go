@@ -77,8 +77,8 @@ func (r *repository) send(ctx context.Context, client *auth.Client, link, what s
 	if err != nil {
 		return nil, r.broken(what, err)
 	}
-	for _, a := range accept {
-		req.Header.Add("Accept", a)
+	if len(accept) > 0 {
+		req.Header.Set("Accept", strings.Join(accept, ", ")) // in one line: some registries read only the first
 	}
 	if token := r.web.store.token(r.name, r.repo); token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"oras.land/oras-go/v2/registry/remote/auth"
@@ -36,6 +37,30 @@ type credentialEntry struct {
 	Password      string `json:"password"`
 	IdentityToken string `json:"identitytoken"`
 	RegistryToken string `json:"registrytoken"`
+}
+
+// CredentialPaths lists where podman and docker keep credentials, in the order in which krmsafe asks them: $REGISTRY_AUTH_FILE, docker's
+// config.json, podman's auth.json of this login, and podman's auth.json of this user. getenv is os.Getenv in a command. A file need
+// not exist.
+func CredentialPaths(getenv func(string) string) []string {
+	var paths []string
+	add := func(dir string, names ...string) {
+		if dir != "" {
+			paths = append(paths, filepath.Join(append([]string{dir}, names...)...))
+		}
+	}
+	home := getenv("HOME")
+	under := func(variable string, names ...string) string {
+		if dir := getenv(variable); dir != "" || home == "" {
+			return dir
+		}
+		return filepath.Join(append([]string{home}, names...)...)
+	}
+	add(getenv("REGISTRY_AUTH_FILE"))
+	add(under("DOCKER_CONFIG", ".docker"), "config.json")
+	add(getenv("XDG_RUNTIME_DIR"), "containers", "auth.json")
+	add(under("XDG_CONFIG_HOME", ".config"), "containers", "auth.json")
+	return paths
 }
 
 func newStore(paths []string) (*store, error) {

@@ -25,19 +25,19 @@ type web struct {
 	config    Config
 	transport http.RoundTripper
 	store     *store
-	cache     auth.Cache
+	caches    sync.Map // host/repository → auth.Cache
 	schemes   sync.Map // loopback host → "http" or "https"
 }
 
 const (
-	maxRedirects      = 5
-	maxHeaderBytes    = 64 * kib
-	maxCABytes        = 4 * mib
-	tokenCacheClients = "krmsafe"
+	maxRedirects   = 5
+	maxHeaderBytes = 64 * kib
+	maxCABytes     = 4 * mib
+	clientID       = "krmsafe" // what an OAuth2 token service is told
 )
 
 func newWeb(config Config) (*web, error) {
-	w := &web{config: config, transport: config.Transport, cache: auth.NewCache()}
+	w := &web{config: config, transport: config.Transport}
 	var err error
 	if w.store, err = newStore(config.CredentialFiles); err != nil {
 		return nil, err
@@ -139,10 +139,16 @@ func (w *web) client(r *repository, redirects func(*http.Request, []*http.Reques
 			CheckRedirect: redirects,
 		},
 		Header:     http.Header{"User-Agent": {w.config.UserAgent}},
-		Cache:      w.cache,
-		ClientID:   tokenCacheClients,
+		Cache:      w.tokens(r),
+		ClientID:   clientID,
 		Credential: func(ctx context.Context, _ string) (auth.Credential, error) { return r.credential(ctx) },
 	}
+}
+
+// tokens is the cache of a repository's tokens. Repositories do not share one, since each may have a login of its own.
+func (w *web) tokens(r *repository) auth.Cache {
+	cache, _ := w.caches.LoadOrStore(r.host+"/"+r.repo, auth.NewCache())
+	return cache.(auth.Cache)
 }
 
 func retryPolicy(config Config) retry.Policy {
