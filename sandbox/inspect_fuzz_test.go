@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,9 +107,9 @@ func sameTypes(engine []api.ValueType, ours []wasm.ValType) bool {
 	return true
 }
 
-// TestInspectorAgreesWithEngine compiles every module of the official
-// testsuite that the inspector accepts.
-func TestInspectorAgreesWithEngine(t *testing.T) {
+// specModules reads every module of the official testsuite, with its name.
+func specModules(t *testing.T) (names []string, modules [][]byte) {
+	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
 	if err != nil {
 		t.Fatalf("finding the wazero module, whose files hold the spec testsuite: %v", err)
@@ -116,18 +118,57 @@ func TestInspectorAgreesWithEngine(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("the spec testsuite is not in the module cache: %v", err)
 	}
-	accepted := 0
 	for _, f := range files {
 		module, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if agree(t, filepath.Base(f), module) {
+		names, modules = append(names, filepath.Base(f)), append(modules, module)
+	}
+	return names, modules
+}
+
+// TestInspectorAgreesWithEngine compiles every module of the official
+// testsuite that the inspector accepts.
+func TestInspectorAgreesWithEngine(t *testing.T) {
+	names, modules := specModules(t)
+	accepted := 0
+	for i, module := range modules {
+		if agree(t, names[i], module) {
 			accepted++
 		}
 	}
 	if accepted < 2500 {
-		t.Errorf("only %d of %d modules were accepted", accepted, len(files))
+		t.Errorf("only %d of %d modules were accepted", accepted, len(modules))
+	}
+}
+
+// TestInspectorAgreesOnMutants changes a byte or two of the testsuite's modules,
+// the same ones in every run, and compiles what the inspector still accepts.
+func TestInspectorAgreesOnMutants(t *testing.T) {
+	_, modules := specModules(t)
+	modules = slices.DeleteFunc(modules, func(m []byte) bool { return len(m) < 16 || len(m) > 3000 })
+	rnd := rand.New(rand.NewPCG(2, 0))
+	accepted := 0
+	for range 50_000 {
+		mutant := slices.Clone(modules[rnd.IntN(len(modules))])
+		for range 1 + rnd.IntN(2) {
+			i := wasm.HeaderBytes + rnd.IntN(len(mutant)-wasm.HeaderBytes)
+			switch rnd.IntN(3) {
+			case 0:
+				mutant[i] = byte(rnd.IntN(256))
+			case 1:
+				mutant[i] ^= 1 << rnd.IntN(8)
+			default:
+				mutant[i] = mutant[wasm.HeaderBytes+rnd.IntN(len(mutant)-wasm.HeaderBytes)]
+			}
+		}
+		if agree(t, fmt.Sprintf("mutant %x", mutant), mutant) {
+			accepted++
+		}
+	}
+	if accepted < 5000 {
+		t.Errorf("only %d mutants were accepted", accepted)
 	}
 }
 
