@@ -96,7 +96,7 @@ func (t *testRun) fixtures(ctx context.Context, cfg TestConfig) error {
 	if err != nil {
 		return err
 	}
-	p := &Policy{engine: l, digest: l.digest}
+	p := &Policy{engine: l, digest: l.digest, cfg: load}
 	for _, f := range cfg.Fixtures {
 		result := TestResult{Name: filepath.Base(f.Name), File: f.Name + inputSuffix, Row: 1, Outcome: TestPass}
 		message, err := p.meets(ctx, f)

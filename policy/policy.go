@@ -82,6 +82,7 @@ type Config struct {
 type Policy struct {
 	engine engine
 	digest string
+	cfg    Config // for Explain
 }
 
 // engine answers an entry's question over an input document. An *evalError
@@ -104,7 +105,7 @@ func Load(ctx context.Context, cfg Config) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Policy{engine: l, digest: l.digest}, nil
+	return &Policy{engine: l, digest: l.digest, cfg: cfg}, nil
 }
 
 // Digest identifies everything that takes part in a decision: the text of

@@ -79,7 +79,7 @@ func loadRemote(ctx context.Context, cfg Config) (*Policy, error) {
 	case answer.Digest == "":
 		return nil, errors.New("loading the policy: the evaluator gave no digest")
 	}
-	return &Policy{engine: r, digest: answer.Digest}, nil
+	return &Policy{engine: r, digest: answer.Digest, cfg: cfg}, nil
 }
 
 func (r *remote) ask(ctx context.Context, e entry, input []byte) (any, error) {

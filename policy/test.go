@@ -68,6 +68,14 @@ type FileCoverage struct {
 	NotCovered []int  `json:"notCovered"` // the others that could be
 }
 
+// Percent is the part of the file's lines that is covered.
+func (f FileCoverage) Percent() float64 {
+	if len(f.NotCovered) == 0 {
+		return 100
+	}
+	return 100 * float64(f.Covered) / float64(f.Covered+len(f.NotCovered))
+}
+
 // TestConfig is a policy with its tests. Sources holds both; see
 // TestSourcesPath. Coverage is of Sources, and of Library if it has tests.
 type TestConfig struct {
@@ -155,18 +163,7 @@ type testRun struct {
 // rules runs the test rules, those over one kind of input together.
 func (t *testRun) rules(ctx context.Context) error {
 	for _, e := range entries {
-		group := map[string]*ast.Module{}
-		var tests []string
-		for _, name := range slices.Sorted(maps.Keys(t.modules)) {
-			if !isTest(name) {
-				continue
-			}
-			reached := closure(packageOf(t.modules[name]), t.modules)
-			if schemaEntry(reached).pkg == e.pkg {
-				maps.Copy(group, reached)
-				tests = append(tests, name)
-			}
-		}
+		group, tests := testGroup(e, t.modules)
 		if len(tests) == 0 {
 			continue
 		}
@@ -181,6 +178,23 @@ func (t *testRun) rules(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// testGroup returns the test files over one kind of input with all that they
+// reach, and their names.
+func testGroup(e entry, modules map[string]*ast.Module) (group map[string]*ast.Module, tests []string) {
+	group = map[string]*ast.Module{}
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		if !isTest(name) {
+			continue
+		}
+		reached := closure(packageOf(modules[name]), modules)
+		if schemaEntry(reached).pkg == e.pkg {
+			maps.Copy(group, reached)
+			tests = append(tests, name)
+		}
+	}
+	return group, tests
 }
 
 // schemaEntry tells from the input that modules read whether they judge facts
@@ -263,18 +277,21 @@ func (t *testRun) evaluate(ctx context.Context, compiler *ast.Compiler, path str
 	}
 }
 
+// coverage sums up by lines: one counts as covered where anything on it was
+// evaluated.
 func (t *testRun) coverage() Coverage {
 	report := t.cover.Report(t.counted)
-	var out Coverage
+	out := Coverage{Files: []FileCoverage{}}
 	covered, all := 0, 0
-	for _, name := range slices.Sorted(maps.Keys(report.Files)) {
-		file := report.Files[name]
-		f := FileCoverage{File: name, NotCovered: []int{}}
-		for _, r := range file.Covered {
-			f.Covered += r.End.Row - r.Start.Row + 1
+	for _, name := range slices.Sorted(maps.Keys(t.counted)) {
+		file := report.Files[t.counted[name].Package.Loc().File]
+		if file == nil {
+			continue // it has no rule
 		}
-		for _, r := range file.NotCovered {
-			for row := r.Start.Row; row <= r.End.Row; row++ {
+		hit, missed := rows(file.Covered), rows(file.NotCovered)
+		f := FileCoverage{File: name, Covered: len(hit), NotCovered: []int{}}
+		for _, row := range slices.Sorted(maps.Keys(missed)) {
+			if !hit[row] {
 				f.NotCovered = append(f.NotCovered, row)
 			}
 		}
@@ -284,6 +301,16 @@ func (t *testRun) coverage() Coverage {
 	}
 	if all > 0 {
 		out.Percent = 100 * float64(covered) / float64(all)
+	}
+	return out
+}
+
+func rows(ranges []cover.Range) map[int]bool {
+	out := map[int]bool{}
+	for _, r := range ranges {
+		for row := r.Start.Row; row <= r.End.Row; row++ {
+			out[row] = true
+		}
 	}
 	return out
 }
