@@ -163,6 +163,28 @@ func TestEvidencePages(t *testing.T) {
 	}
 }
 
+// TestEvidencePagesByLink reads the ways in which a Link header may be written.
+func TestEvidencePagesByLink(t *testing.T) {
+	t.Parallel()
+	for link, pages := range map[string]int{
+		`<%s?p=2>; rel="next"`: 2, `<%s?p=2>;rel=next`: 2, `<%s?p=2>; title="x"; rel="next"`: 2, `<https://docs.example>; rel="help", <%s?p=2>; rel="next"`: 2,
+		`<%s?p=2>; rel="prev"`: 1, `<https://docs.example>; rel="help"; x="%s"`: 1, `garbage %s`: 1, `<%s`: 1,
+	} {
+		s := newSigned(t)
+		asked := 0
+		s.reg.Before = registry.On("/referrers/", func(w http.ResponseWriter, r *http.Request) {
+			if asked++; asked == 1 {
+				w.Header().Set("Link", fmt.Sprintf(link, r.URL.Path))
+			}
+			w.Header().Set("Content-Type", layout.TypeIndex)
+			_, _ = fmt.Fprintf(w, `{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":%d}]}`, s.bundle.MediaType, s.bundle.Digest, s.bundle.Size)
+		})
+		if got := mustFetch(t, config(), s.ref()); asked != pages || len(got.Evidence) != 1 {
+			t.Errorf("%s: %d pages were read, want %d; evidence %s", link, asked, pages, kinds(got))
+		}
+	}
+}
+
 // TestEvidenceBadCandidates holds that whoever may push cannot block a signed artifact by attaching rubbish to it.
 func TestEvidenceBadCandidates(t *testing.T) {
 	t.Parallel()

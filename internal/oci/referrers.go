@@ -83,13 +83,9 @@ func (r *repository) brokenList(op string, err error) error {
 
 // nextLink reads the Link header (RFC 8288) of a paged list. The next page must be of the same list.
 func nextLink(resp *http.Response, prefix string) (string, error) {
-	header := resp.Header.Get("Link")
-	if header == "" {
+	target, ok := relNext(strings.Join(resp.Header.Values("Link"), ","))
+	if !ok {
 		return "", nil
-	}
-	target, params, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(header), "<"), ">")
-	if !ok || !strings.Contains(strings.ReplaceAll(params, " ", ""), `rel="next"`) {
-		return "", fmt.Errorf("the Link header is %q", shorten(header, 200))
 	}
 	ref, err := url.Parse(target)
 	if err != nil {
@@ -100,6 +96,28 @@ func nextLink(resp *http.Response, prefix string) (string, error) {
 		return "", fmt.Errorf("the next page lies elsewhere: %q", shorten(next.Redacted(), 200))
 	}
 	return next.String(), nil
+}
+
+// relNext finds the target whose relation is next.
+func relNext(header string) (target string, ok bool) {
+	for {
+		_, rest, found := strings.Cut(header, "<")
+		if !found {
+			return "", false
+		}
+		target, rest, found = strings.Cut(rest, ">")
+		if !found {
+			return "", false
+		}
+		params, _, _ := strings.Cut(rest, "<")
+		params = strings.NewReplacer(" ", "", `"`, "").Replace(strings.ToLower(params))
+		for p := range strings.FieldsFuncSeq(params, func(r rune) bool { return r == ';' || r == ',' }) {
+			if p == "rel=next" {
+				return target, true
+			}
+		}
+		header = rest
+	}
 }
 
 // fallback reads the index that clients keep at the tag sha256-HEX for registries without the Referrers API. Some registries answer
