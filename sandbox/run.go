@@ -45,9 +45,9 @@ func (s *Sandbox) Do(ctx context.Context, work Job) (*Result, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, work.Limits.Timeout, errTimeout)
 	defer cancel()
 	started := timeLeft(limited)
-	child, err := s.take(limited)
+	child, err := s.take(limited, bounds(work))
 	if err != nil {
-		return nil, err
+		return s.unstarted(ctx, limited, work, engine, err)
 	}
 	r := &run{work: work, engine: engine, child: child}
 	stop := context.AfterFunc(limited, child.Kill)
@@ -61,6 +61,15 @@ func (s *Sandbox) Do(ctx context.Context, work Job) (*Result, error) {
 	}
 	result.Usage.Wall = started - timeLeft(limited)
 	return result, nil
+}
+
+// unstarted says why no child came up: the time limit counts from the start, so
+// that it may be the reason too.
+func (s *Sandbox) unstarted(ctx, limited context.Context, work Job, engine Engine, err error) (*Result, error) {
+	if ctx.Err() == nil && errors.Is(context.Cause(limited), errTimeout) {
+		return &Result{Stop: newStop(CodeLimitTime, work.Limits, ""), Engine: engine}, nil
+	}
+	return nil, err
 }
 
 var errTimeout = errors.New("the time limit ended")
@@ -114,9 +123,9 @@ const childSlack = 256 << 20
 const tableEntryBytes = 2 * 8
 
 // bounds adds up what the child may use.
-func (r *run) bounds() jail.Bounds {
-	l := r.work.Limits
-	memory := int64(memoryPages(l))*65536 + hostBytes(l, r.work.Module.Size(), len(r.work.Stdin))
+func bounds(work Job) jail.Bounds {
+	l := work.Limits
+	memory := int64(memoryPages(l))*65536 + hostBytes(l, work.Module.Size(), len(work.Stdin))
 	return jail.Bounds{MemoryBytes: memory, CPUSeconds: 2*uint64(l.Timeout/time.Second) + 2} //nolint:gosec // G115: positive
 }
 
@@ -128,9 +137,6 @@ func hostBytes(l Limits, module, stdin int) int64 {
 
 // talk sends the job and reads the answer.
 func (r *run) talk(ctx context.Context) (outcome, error) {
-	if err := r.child.Bound(r.bounds()); err != nil {
-		return outcome{}, err
-	}
 	j := job{compiler: r.engine == EngineCompiler, grants: r.work.Grants, goGuest: r.work.Module.builtByGo(), limits: r.work.Limits}
 	if err := r.child.Send(kindJob, j.encode()); err != nil {
 		return outcome{}, err

@@ -191,19 +191,44 @@ func (s *Sandbox) Close() error {
 	return nil
 }
 
-// take gives the waiting child or a new one.
-func (s *Sandbox) take(ctx context.Context) (*jail.Child, error) {
+// take gives the waiting child or a new one, under bounds. One that waited and
+// has ended meanwhile is replaced: it has not seen the module.
+func (s *Sandbox) take(ctx context.Context, b jail.Bounds) (*jail.Child, error) {
 	s.mu.Lock()
 	child, closed := s.ready, s.closed
 	s.ready = nil
 	s.mu.Unlock()
-	switch {
-	case closed:
+	if closed {
 		return nil, errClosed
-	case child != nil:
-		return child, nil
 	}
-	return s.start(ctx)
+	if child != nil {
+		if bind(ctx, child, b) == nil {
+			return child, nil
+		}
+	}
+	child, err := s.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := bind(ctx, child, b); err != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("sandbox: %w", context.Cause(ctx))
+		}
+		return nil, &JailError{Code: CodeJailStart, Message: "sandbox: " + err.Error(), Hint: hintJail}
+	}
+	return child, nil
+}
+
+// bind bounds a child, or ends it.
+func bind(ctx context.Context, child *jail.Child, b jail.Bounds) error {
+	stop := context.AfterFunc(ctx, child.Kill)
+	defer stop()
+	err := child.Bound(b)
+	if err != nil {
+		child.Kill()
+		child.Wait()
+	}
+	return err
 }
 
 func (s *Sandbox) start(ctx context.Context) (*jail.Child, error) {

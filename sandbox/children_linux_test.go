@@ -1,0 +1,42 @@
+package sandbox_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// killChildren kills every child of this process and waits until the kernel has
+// done it.
+func killChildren(t *testing.T) {
+	t.Helper()
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := 0
+	for _, list := range lists {
+		b, _ := os.ReadFile(list)
+		for _, field := range strings.Fields(string(b)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				continue
+			}
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			for range 1000 {
+				if _, err := os.Stat("/proc/" + field); err != nil {
+					break
+				}
+				time.Sleep(time.Millisecond)
+			}
+			killed++
+		}
+	}
+	if killed == 0 {
+		t.Fatal("there was no child to kill")
+	}
+}
