@@ -102,6 +102,8 @@ func TestEvidenceWithoutReferrersAPI(t *testing.T) {
 	}{
 		{"404", registry.Status(404)},
 		{"405 as GHCR", registry.Status(405)},
+		{"400", registry.Status(400)},
+		{"406", registry.Status(406)},
 		{"501", registry.Status(501)},
 		{"303 to a page that answers 429, as GHCR", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://127.0.0.2:1/too-many")

@@ -136,7 +136,7 @@ func (c *Client) fetch(ctx context.Context, src source, ref Ref) (*Artifact, err
 	go func() { done <- found.collect(collecting, artifact.Subjects()) }()
 	if err := pick.module(ctx, doc, artifact); err != nil {
 		stop()
-		_ = <-done
+		_ = ignore(<-done)
 		return nil, err
 	}
 	if err := <-done; err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +19,10 @@ func (r *repository) referrers(ctx context.Context, digest string) ([]candidate,
 	}
 	return fallback(ctx, r, digest)
 }
+
+// noSuchAPI are the statuses in which registries answer for a path they do not know. 401, 403, 429 and 5xx are none of them: a registry
+// that knows the path and will not answer must not pass for one without signatures.
+var noSuchAPI = []int{http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusNotImplemented}
 
 // referrersAPI reads all pages. It answers nothing where the registry has no such API, in the ways in which registries say so.
 func (r *repository) referrersAPI(ctx context.Context, digest string) ([]candidate, error) {
@@ -50,7 +55,7 @@ func (r *repository) referrersPage(ctx context.Context, link, op, prefix string)
 	}
 	defer r.drop(resp)
 	switch code := resp.StatusCode; {
-	case code == http.StatusNotFound, code == http.StatusMethodNotAllowed, code == http.StatusNotImplemented, code >= 300 && code < 400:
+	case slices.Contains(noSuchAPI, code) || code >= 300 && code < 400:
 		return nil, "", nil
 	case code != http.StatusOK:
 		return nil, "", r.refused(resp, op)
