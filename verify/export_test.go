@@ -8,3 +8,16 @@ func PanicWhileJudging(e Evidence) (signatures int, rejected []Candidate) {
 	j.consider(&e)
 	return len(j.signatures), j.rejected
 }
+
+// ScanJSON reports whether a statement would be read as JSON at all.
+func ScanJSON(data []byte) error {
+	_, err := scanJSON(data, statementScan)
+	return err
+}
+
+// MatchPattern reports whether a pattern of a rule is one, and whether it
+// matches.
+func MatchPattern(pattern, name string) (matches bool, err error) {
+	p, err := parsePattern(pattern)
+	return err == nil && p.matches(name), err
+}
