@@ -43,3 +43,28 @@ accepted_unsigned contains r if {
 }
 
 _subject := sprintf("module %s", [input.request.reference])
+
+# METADATA
+# title: One of certain signers signed
+# description: >-
+#   Takes a set or list of signers, each {"keyID"} of a key or {"issuer", "subject"} of a certificate, and looks for one
+#   of them among the verified signatures.
+# custom:
+#   id: signature.signer
+#   remedy: have the module signed by an accepted signer, or accept its own in the policy
+signers_outside(signers) := {r |
+	not _signed_by(signers)
+	r := reason.new(rego.metadata.rule(), sprintf("none of the accepted signers signed %s", [_subject]))
+}
+
+_signed_by(signers) if {
+	some s in input.verified.signatures
+	s.type == "key"
+	{"keyID": s.keyID} in signers
+}
+
+_signed_by(signers) if {
+	some s in input.verified.signatures
+	s.type == "certificate"
+	{"issuer": s.issuer, "subject": s.subject} in signers
+}

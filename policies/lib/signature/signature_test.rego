@@ -36,3 +36,23 @@ test_accepted_unsigned_does_not_warn if {
 		count(signature.accepted_unsigned) == 0 with input as document
 	}
 }
+
+certified := object.union(fixture.facts, {"verified": {"signatures": [{
+	"authority": "a", "type": "certificate", "format": "bundle", "keyID": "", "issuer": "i", "subject": "s", "annotations": {},
+	"extensions": {}, "timestamps": [],
+}]}})
+
+test_signers_allowed if {
+	count(signature.signers_outside([{"keyID": "x"}, {"keyID": "sha256:2222"}])) == 0 with input as fixture.facts
+	count(signature.signers_outside({{"issuer": "i", "subject": "s"}})) == 0 with input as certified
+}
+
+test_signers_denied if {
+	every signers in [[], [{"keyID": ""}], [{"keyID": "x"}], [{"issuer": "i", "subject": "s"}]] {
+		{r.id | some r in signature.signers_outside(signers) with input as fixture.facts} == {"signature.signer"}
+	}
+	every signers in [[{"keyID": ""}], [{"issuer": "i"}], [{"issuer": "i", "subject": "t"}], [{"keyID": "sha256:2222"}]] {
+		{r.id | some r in signature.signers_outside(signers) with input as certified} == {"signature.signer"}
+	}
+	{r.id | some r in signature.signers_outside([{"keyID": "sha256:2222"}]) with input as fixture.unsigned_facts} == {"signature.signer"}
+}

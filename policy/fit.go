@@ -1,0 +1,94 @@
+package policy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// fitter finds the smallest grant that holds changes.
+type fitter struct {
+	policy *Policy
+	grant  ChangeGrant
+	notes  []string
+	seen   map[string]bool
+}
+
+// maxShapes bounds the kinds of changes that Init looks at one by one.
+const maxShapes = 2000
+
+var errManyShapes = errors.New("drawing a policy: the run changed too many different fields to grant them one by one")
+
+func (f *fitter) fit(ctx context.Context, changes Changes) error {
+	for _, change := range changes.Changes {
+		shape := join(change.Op, change.Resource.Group, change.Resource.Kind, shapeOf(change.Path))
+		if f.seen[shape] {
+			continue
+		}
+		if len(f.seen) == maxShapes {
+			return errManyShapes
+		}
+		f.seen[shape] = true
+		if err := f.one(ctx, changes, change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one grants a single change what it needs: first what lifts a refusal of its
+// kind, then the first allowance that holds it, at last its field.
+func (f *fitter) one(ctx context.Context, changes Changes, change Change) error {
+	kind := KindGrant{Group: change.Resource.Group, Kind: change.Resource.Kind}
+	whole := len(change.Path) == 0
+	var grants []ChangeGrant
+	for _, only := range []string{"labels-and-annotations", "images", "resources-and-replicas", "namespace"} {
+		grants = append(grants, ChangeGrant{Only: []string{only}})
+	}
+	switch {
+	case whole && change.Op == OpRemove:
+		grants = append(grants, ChangeGrant{Remove: []KindGrant{kind}})
+	case whole:
+		grants = append(grants, ChangeGrant{Only: []string{"generator"}, Add: []KindGrant{kind}})
+	default:
+		grants = append(grants, ChangeGrant{Only: []string{"fields"}, Fields: []FieldGrant{{kind.Group, kind.Kind, shapeOf(change.Path)}}})
+	}
+	for _, protected := range [][]KindGrant{nil, {kind}} {
+		for _, grant := range grants {
+			grant.Protected = protected
+			changes.Changes, changes.Granted = []Change{change}, grant.normalize()
+			decision, err := f.policy.Check(ctx, changes)
+			if err != nil {
+				return err
+			}
+			if decision.Allow {
+				f.grant.Only = append(f.grant.Only, grant.Only...)
+				f.grant.Add = append(f.grant.Add, grant.Add...)
+				f.grant.Remove = append(f.grant.Remove, grant.Remove...)
+				f.grant.Protected = append(f.grant.Protected, grant.Protected...)
+				f.grant.Fields = append(f.grant.Fields, grant.Fields...)
+				if protected != nil {
+					f.notes = append(f.notes, fmt.Sprintf("the function changes objects of the protected kind %s", kind.Kind))
+				}
+				return nil
+			}
+		}
+	}
+	f.notes = append(f.notes, fmt.Sprintf("no grant lets the function %s %s of %s %s; the output policy will refuse it",
+		change.Op, cmp.Or(shapeOf(change.Path), "the whole"), kind.Kind, change.Resource.Name))
+	return nil
+}
+
+// shapeOf is the pointer of a path with a star for each element of a list.
+func shapeOf(path []string) string {
+	var b strings.Builder
+	for _, segment := range path {
+		if strings.HasPrefix(segment, "[") {
+			segment = "*"
+		}
+		b.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(segment))
+	}
+	return b.String()
+}
