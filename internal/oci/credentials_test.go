@@ -246,6 +246,34 @@ func TestForeignRealm(t *testing.T) {
 	}
 }
 
+// TestTwoRealms: a challenge that two parsers read differently leads nowhere.
+func TestTwoRealms(t *testing.T) {
+	t.Parallel()
+	for _, challenge := range []string{
+		`Bearer realm="https://registry.example/token",realm="https://auth.example/token"`,
+		`Bearer x="\",realm=\"",realm="https://auth.example/token",y="realm="`,
+		`Bearer x=realm, realm=https://auth.example/token`,
+		"bearer\trealm=\"https://auth.example/token\"",
+		`Bearer REALM="https://registry.example/token",realm="https://auth.example/token"`,
+	} {
+		w, ref := tokenWorld(t, "unused")
+		w.hosts["https://registry.example"] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Www-Authenticate", challenge)
+			registry.Fail(w, 401, "UNAUTHORIZED")
+		})
+		for _, login := range []string{`"auth":"` + basic("ann", "secret") + `"`, `"identitytoken":"secret"`} {
+			c := config()
+			c.Transport, c.CredentialFiles = w, []string{credentialFile(t, `{"auths":{"registry.example":{%s}}}`, login)}
+			if _, err := fetch(t, c, ref); err == nil {
+				t.Errorf("%s: Fetch succeeded", challenge)
+			}
+			if leaks := w.leaked("https://registry.example/"); len(leaks) > 0 {
+				t.Errorf("%s: credentials went to %v", challenge, leaks)
+			}
+		}
+	}
+}
+
 // TestHostileTokenService: a token service that misbehaves ends the fetch, and takes no credential elsewhere.
 func TestHostileTokenService(t *testing.T) {
 	t.Parallel()

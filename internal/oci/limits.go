@@ -109,6 +109,9 @@ func readBounded(r io.Reader, what string, announced int64, b bound) ([]byte, er
 	}
 	var buf bytes.Buffer
 	limited := io.LimitReader(r, b.max+1)
+	if announced > 0 {
+		buf.Grow(int(min(announced, mib)) + bytes.MinRead)
+	}
 	n, err := buf.ReadFrom(io.LimitReader(limited, mib))
 	if err == nil && n == mib {
 		buf.Grow(int(max(announced-n, 0)) + bytes.MinRead) // announced is within the limit
