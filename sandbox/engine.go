@@ -52,8 +52,13 @@ func newMachine(j job) *machine {
 // compile decodes and compiles the module. Deadlines are the parent's to keep:
 // checks inside the code would not stop every loop and cost far more than a
 // process to kill.
-func (m *machine) compile(ctx context.Context, module []byte) error {
-	var err error
+func (m *machine) compile(ctx context.Context, module []byte) (err error) {
+	defer func() {
+		// The engine panics where the kernel refuses it executable memory.
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it gave up: %v", p)
+		}
+	}()
 	if m.metered, err = prepare(module, m.job.limits); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/krmsafe/krmsafe/internal/jail"
@@ -62,6 +63,9 @@ func decodeJob(payload []byte) (job, error) {
 	}
 	if err := d.Close(); err != nil {
 		return job{}, fmt.Errorf("reading the job: %w", err)
+	}
+	if j.limits.CompileBytes < 0 || j.limits.OutputBytes < 0 || j.limits.StderrBytes < 0 {
+		return job{}, errors.New("reading the job: a limit is negative")
 	}
 	return j, nil
 }
