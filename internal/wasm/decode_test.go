@@ -3,7 +3,6 @@ package wasm_test
 import (
 	"runtime"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -208,7 +207,9 @@ func TestBrokenProducers(t *testing.T) {
 }
 
 // TestHugeCountsCostNothing decodes each module that promises billions of
-// elements, and each bomb, and sees how much memory and time that takes.
+// elements, and each bomb, and sees how much memory that takes. Time is bound
+// by what Limits bound: one pass over the bytes, and TotalArity and
+// TotalLocals steps beside it.
 func TestHugeCountsCostNothing(t *testing.T) {
 	for _, bad := range append(badCounts(), badLimits()...) {
 		if bad.limits != nil {
@@ -217,18 +218,13 @@ func TestHugeCountsCostNothing(t *testing.T) {
 		t.Run(bad.name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			start := time.Now()
 			_, err := wasm.Decode(bad.module, wasm.DefaultLimits())
-			took := time.Since(start)
 			runtime.ReadMemStats(&after)
 			if err == nil {
 				t.Fatal("accepted")
 			}
 			if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 4<<20+4*uint64(len(bad.module)) {
 				t.Errorf("refusing %d bytes allocated %d", len(bad.module), bytes)
-			}
-			if took > 2*time.Second {
-				t.Errorf("refusing %d bytes took %v", len(bad.module), took)
 			}
 		})
 	}

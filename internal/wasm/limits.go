@@ -56,18 +56,18 @@ func DefaultLimits() Limits {
 		NameBytes:      4096,
 		Elements:       100_000,
 		ElementItems:   2_000_000,
-		DataSegments:   200_000,     // 100,000, the Go linker's own bound
-		BodyBytes:      2 << 20,     // 666,326
-		Locals:         10_000,      // 1,537
-		Nesting:        10_000,      // 7,740: Go dispatches to a function's blocks by nesting them
-		Loops:          5000,        // 802
-		LoopNesting:    200,         // 10
-		BranchTargets:  65_536,      // 26,653
-		Blocks:         25_000,      // 15,233
-		Operands:       5000,        // 44
-		Complexity:     10_000_000,  // 5,672,919
-		TotalLocals:    5_000_000,   // 309,195
-		TotalArity:     100_000_000, // 1,352,444
+		DataSegments:   200_000,    // 100,000, the Go linker's own bound
+		BodyBytes:      2 << 20,    // 666,326
+		Locals:         10_000,     // 1,537
+		Nesting:        10_000,     // 7,740: Go dispatches to a function's blocks by nesting them
+		Loops:          5000,       // 802
+		LoopNesting:    200,        // 10
+		BranchTargets:  65_536,     // 26,653
+		Blocks:         25_000,     // 15,233
+		Operands:       5000,       // 44
+		Complexity:     10_000_000, // 5,672,919
+		TotalLocals:    5_000_000,  // 309,195
+		TotalArity:     20_000_000, // 1,352,444
 	}
 }
 
