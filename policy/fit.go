@@ -22,8 +22,18 @@ const maxShapes = 2000
 var errManyShapes = errors.New("drawing a policy: the run changed too many different fields to grant them one by one")
 
 func (f *fitter) fit(ctx context.Context, changes Changes) error {
+	halves := map[string]Change{}
+	for _, c := range changes.Changes {
+		if len(c.Path) == 0 {
+			halves[half(c.Op, c.Resource)] = c
+		}
+	}
 	for _, change := range changes.Changes {
-		shape := join(change.Op, change.Resource.Group, change.Resource.Kind, shapeOf(change.Path))
+		together := []Change{change}
+		if partner, ok := partnerOf(change, halves); ok {
+			together = append(together, partner)
+		}
+		shape := join(change.Op, change.Resource.Group, change.Resource.Kind, shapeOf(change.Path), fmt.Sprint(len(together)))
 		if f.seen[shape] {
 			continue
 		}
@@ -31,16 +41,34 @@ func (f *fitter) fit(ctx context.Context, changes Changes) error {
 			return errManyShapes
 		}
 		f.seen[shape] = true
-		if err := f.one(ctx, changes, change); err != nil {
+		if err := f.one(ctx, changes, together); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// one grants a single change what it needs: first what lifts a refusal of its
-// kind, then the first allowance that holds it, at last its field.
-func (f *fitter) one(ctx context.Context, changes Changes, change Change) error {
+func half(op string, r ResourceID) string { return join(op, r.Group, r.Kind, r.Name) }
+
+// partnerOf finds the other half of a move to another namespace: an object
+// that goes where one of the same kind and name comes, or the reverse.
+func partnerOf(change Change, halves map[string]Change) (Change, bool) {
+	if len(change.Path) > 0 {
+		return Change{}, false
+	}
+	other := OpAdd
+	if change.Op == OpAdd {
+		other = OpRemove
+	}
+	partner, ok := halves[half(other, change.Resource)]
+	return partner, ok
+}
+
+// one grants a change what it needs: the first allowance that holds it, at
+// last its field, and its kind where that is protected. A change that is half
+// of a move comes with the other half, and is tried alone after that.
+func (f *fitter) one(ctx context.Context, changes Changes, together []Change) error {
+	change := together[0]
 	kind := KindGrant{Group: change.Resource.Group, Kind: change.Resource.Kind}
 	whole := len(change.Path) == 0
 	var grants []ChangeGrant
@@ -58,7 +86,10 @@ func (f *fitter) one(ctx context.Context, changes Changes, change Change) error 
 	for _, protected := range [][]KindGrant{nil, {kind}} {
 		for _, grant := range grants {
 			grant.Protected = protected
-			changes.Changes, changes.Granted = []Change{change}, grant.normalize()
+			changes.Changes, changes.Granted = together, grant.normalize()
+			if len(grant.Add)+len(grant.Remove) > 0 {
+				changes.Changes = together[:1]
+			}
 			decision, err := f.policy.Check(ctx, changes)
 			if err != nil {
 				return err

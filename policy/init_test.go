@@ -82,6 +82,32 @@ func TestInitAllowsWhatItSaw(t *testing.T) {
 	}
 }
 
+// A function that sets namespaces is granted that, and neither removal nor
+// addition.
+func TestInitOfMove(t *testing.T) {
+	changes := someChanges()
+	changes.Changes = nil
+	for namespace, op := range map[string]string{"a": policy.OpRemove, "b": policy.OpAdd} {
+		c := policy.Change{Op: op, Resource: policy.ResourceID{Version: "v1", Kind: "ConfigMap", Namespace: namespace, Name: "x"}}
+		body := json.RawMessage(`{"metadata": {"name": "x", "namespace": "` + namespace + `"}}`)
+		if op == policy.OpAdd {
+			c.After = body
+		} else {
+			c.Before = body
+		}
+		changes.Changes = append(changes.Changes, c)
+	}
+	p := loadDraft(t, draft(t, policy.InitConfig{Facts: someFacts(), Changes: &changes}))
+	d, err := p.Admit(context.Background(), someFacts())
+	if err != nil || strings.Join(d.Changes.Only, " ") != "namespace" || len(d.Changes.Add)+len(d.Changes.Remove) > 0 {
+		t.Fatalf("Admit = %+v, %v; want a grant of namespace alone", d, err)
+	}
+	changes.Granted = d.Changes
+	if d, err := p.Check(context.Background(), changes); err != nil || !d.Allow {
+		t.Errorf("Check = %+v, %v", d, err)
+	}
+}
+
 // It refuses the module's neighbours.
 func TestInitRefusesOthers(t *testing.T) {
 	changes := someChanges()

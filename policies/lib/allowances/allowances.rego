@@ -136,8 +136,10 @@ resources_and_replicas(c) if {
 
 # METADATA
 # title: Namespace only
-# description: The namespace of an object, and of the subjects of a role binding.
+# description: The namespace of an object, which moves by it, and of the subjects of a role binding.
 namespace(c) if c.pointer == "/metadata/namespace"
+
+namespace(c) if changes.moved(c)
 
 namespace(c) if {
 	c.resource.group == "rbac.authorization.k8s.io"

@@ -76,6 +76,16 @@ test_namespace_allowed if {
 	ids({"only": ["namespace"]}, [on(fixture.resource("rbac.authorization.k8s.io", "RoleBinding"), ["subjects", "[0]", "namespace"])]) == set()
 }
 
+test_move_allowed if {
+	body := {"metadata": {"name": "x"}}
+	moves := [
+		fixture.change("remove", fixture.resource("", "ConfigMap"), [], object.union(body, {"metadata": {"namespace": "a"}}), null),
+		fixture.change("add", fixture.resource("", "ConfigMap"), [], null, object.union(body, {"metadata": {"namespace": "b"}})),
+	]
+	ids({"only": ["namespace"]}, moves) == set()
+	ids({"only": ["images"]}, moves) == {"output.outside_allowance"}
+}
+
 test_namespace_denied if {
 	denied("namespace", ["metadata", "name"])
 	denied("namespace", ["subjects", "[0]", "namespace"])

@@ -31,6 +31,7 @@ removed contains r if {
 	c.op == "remove"
 	c.pointer == ""
 	not granted(input.granted.remove, c.resource)
+	not moved(c)
 	r := reason.new(rego.metadata.rule(), sprintf("%s is removed", [name(c.resource)]))
 }
 
@@ -41,15 +42,72 @@ removed contains r if {
 #   id: output.identity
 #   remedy: keep kind, name and namespace, or grant the allowance namespace to a function that sets namespaces
 identity contains r if {
+	some message in _renamed
+	r := reason.new(rego.metadata.rule(), message)
+}
+
+_renamed contains message if {
 	some c in input.changes
 	c.pointer in {"/kind", "/metadata/name", "/metadata/namespace"}
 	not _namespace_granted(c)
-	r := reason.new(rego.metadata.rule(), sprintf("%s: %s changes from %s to %s", [name(c.resource), c.pointer, json.marshal(c.before), json.marshal(c.after)]))
+	message := sprintf("%s: %s changes from %s to %s", [name(c.resource), c.pointer, json.marshal(c.before), json.marshal(c.after)])
+}
+
+_renamed contains message if {
+	not "namespace" in input.granted.only
+	some c in input.changes
+	c.op == "remove"
+	c.pointer == ""
+	moved(c)
+	not granted(input.granted.remove, c.resource)
+	message := sprintf("%s moves to another namespace", [name(c.resource)])
 }
 
 _namespace_granted(c) if {
 	c.pointer == "/metadata/namespace"
 	"namespace" in input.granted.only
+}
+
+# METADATA
+# title: Whether a change is one half of a move to another namespace
+# description: >-
+#   An object is known by its namespace, so one that moves goes and comes as a whole. It moves if all of it but the
+#   namespace is the same on both sides, and as many come as go.
+moved(c) if {
+	c.op == "remove"
+	c.pointer == ""
+	some other in _added[_key(c)]
+	_same_but_namespace(c.before, other.after)
+	count(_added[_key(c)]) == count(_removed[_key(c)])
+}
+
+moved(c) if {
+	c.op == "add"
+	c.pointer == ""
+	some other in _removed[_key(c)]
+	_same_but_namespace(other.before, c.after)
+	count(_added[_key(c)]) == count(_removed[_key(c)])
+}
+
+_added[key] contains c if {
+	some c in input.changes
+	c.op == "add"
+	c.pointer == ""
+	key := _key(c)
+}
+
+_removed[key] contains c if {
+	some c in input.changes
+	c.op == "remove"
+	c.pointer == ""
+	key := _key(c)
+}
+
+_key(c) := [c.resource.group, c.resource.kind, c.resource.name]
+
+_same_but_namespace(a, b) if {
+	object.remove(a, ["metadata"]) == object.remove(b, ["metadata"])
+	object.remove(a.metadata, ["namespace"]) == object.remove(b.metadata, ["namespace"])
 }
 
 # METADATA
@@ -155,6 +213,7 @@ _reserved_keys contains [c, key] if {
 	some c in input.changes
 	c.pointer == ""
 	c.op != "remove"
+	not moved(c)
 	some key in _annotation_keys(c.after.metadata)
 	strings.any_prefix_match(key, _reserved_prefixes)
 }
@@ -232,6 +291,7 @@ _new_annotations contains [c, annotations] if {
 	some c in input.changes
 	c.pointer == ""
 	c.op != "remove"
+	not moved(c)
 	annotations := object.get(object.get(c.after, "metadata", {}), "annotations", {})
 	count(annotations) > 0
 }

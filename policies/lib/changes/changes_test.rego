@@ -236,3 +236,48 @@ test_messages_name_resources if {
 	])
 	{r.message | some r in changes.removed with input as document} == {"Deployment.apps shop/web is removed", "Namespace shop is removed"}
 }
+
+in_namespace(namespace) := object.union(configmap, {"namespace": namespace})
+
+body(namespace, value) := {
+	"data": {"a": value},
+	"metadata": {"name": "x", "namespace": namespace, "annotations": {"config.kubernetes.io/local-config": "true", "config.kubernetes.io/path": ".x/kustomization.yaml"}},
+}
+
+gone(namespace, value) := fixture.change("remove", in_namespace(namespace), [], body(namespace, value), null)
+
+come(namespace, value) := fixture.change("add", in_namespace(namespace), [], null, body(namespace, value))
+
+moving(granted, list) := ids(object.union(fixture.with_changes(list), {"granted": granted}))
+
+test_move_denied if moving({"only": ["any"]}, [gone("a", 1), come("b", 1)]) == {"output.identity"}
+
+test_move_granted_allowed if {
+	moving({"only": ["namespace"]}, [gone("a", 1), come("b", 1)]) == set()
+	moving({"only": ["any"], "remove": [{"group": "", "kind": "ConfigMap"}]}, [gone("a", 1), come("b", 1)]) == set()
+}
+
+test_two_moves_granted_allowed if {
+	moving({"only": ["namespace"]}, [gone("a", 1), gone("b", 2), come("c", 1), come("d", 2)]) == set()
+}
+
+test_move_that_changes_more_denied if {
+	"output.removed" in moving({"only": ["namespace"]}, [gone("a", 1), come("b", 2)])
+	"output.reserved_annotation" in moving({"only": ["namespace"]}, [gone("a", 1), come("b", 2)])
+	"output.path" in moving({"only": ["namespace"]}, [gone("a", 1), come("b", 2)])
+}
+
+test_move_that_loses_one_denied if {
+	"output.removed" in moving({"only": ["namespace"]}, [gone("a", 1), gone("b", 1), come("c", 1)])
+}
+
+test_move_that_doubles_denied if {
+	"output.removed" in moving({"only": ["namespace"]}, [gone("a", 1), come("b", 1), come("c", 1)])
+}
+
+test_removal_without_metadata_denied if refused("output.removed", [fixture.change("remove", configmap, [], {}, null)])
+
+test_message_of_move if {
+	messages := {r.message | some r in changes.identity with input as fixture.with_changes([gone("a", 1), come("b", 1)])}
+	messages == {"ConfigMap a/x moves to another namespace"}
+}
