@@ -45,19 +45,19 @@ type ChangeSummary struct {
 	ReservedAnnotations []string // keys of reserved annotations that were added, removed or changed
 }
 
-// summarize counts changes, which stand together where they are of one resource.
-func summarizeChanges(changes []Change, items []*Item) ChangeSummary {
+// summarizeChanges counts changes; each group is of one resource.
+func summarizeChanges(groups [][]Change) ChangeSummary {
 	s := ChangeSummary{KindsAdded: []string{}, KindsRemoved: []string{}, KindsChanged: []string{}, ReservedAnnotations: []string{}}
-	for i, c := range changes {
-		s.ReservedAnnotations = append(s.ReservedAnnotations, reservedIn(c)...)
-		if i > 0 && len(c.Path) > 0 && len(changes[i-1].Path) > 0 && items[i] == items[i-1] {
-			continue // counted already
+	for _, g := range groups {
+		for _, c := range g {
+			s.ReservedAnnotations = append(s.ReservedAnnotations, reservedIn(c)...)
 		}
+		c := g[0]
 		kind := c.Resource.Kind
 		if c.Resource.Group != "" {
 			kind = c.Resource.Group + "/" + kind
 		}
-		if c.Resource.Group == "" && c.Resource.Kind == "Secret" {
+		if c.Resource.isSecret() {
 			s.SecretsTouched++
 		}
 		switch {

@@ -50,6 +50,6 @@ func newConfig(n *yaml.Node) (*Object, error) {
 	if err := checkIdentity(n); err != nil {
 		return nil, err
 	}
-	o, _ := newObject(n)
-	return &o, nil
+	id, _ := identify(n)
+	return &Object{Identity: id, node: n}, nil
 }

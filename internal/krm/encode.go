@@ -2,7 +2,6 @@ package krm
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
@@ -16,7 +15,7 @@ func (rl *ResourceList) Encode() ([]byte, error) {
 	b.Grow(rl.sizeHint())
 	writeHead(&b, len(rl.Items))
 	for _, it := range rl.Items {
-		entry, err := it.listEntry(rl.dash)
+		entry, err := it.listEntry(rl.dash, rl.dash)
 		if err != nil {
 			return nil, fmt.Errorf("encoding %q: %w", it.String(), err)
 		}
@@ -74,60 +73,6 @@ func (rl *ResourceList) sizeHint() int {
 		n += len(it.raw) + 64
 	}
 	return n
-}
-
-// listEntry is the item as an entry of a block sequence with its dash at column dash.
-func (it *Item) listEntry(dash int) ([]byte, error) {
-	node := it.node
-	if it.Path != "" && !it.hasOrigin() {
-		node = it.withOrigin()
-	} else {
-		switch it.form {
-		case listText:
-			return endLine(it.raw), nil
-		case docText:
-			if entry, ok := asListText(it.raw, it.node, dash); ok {
-				return entry, nil
-			}
-		}
-	}
-	entry, err := it.encoded(&yaml.Node{Kind: yaml.SequenceNode, Tag: seqTag, Content: []*yaml.Node{node}})
-	if err != nil || dash == 0 {
-		return entry, err
-	}
-	return indentLines(entry, dash), nil
-}
-
-// encoded writes a tree of the item. What a function had a hand in is read again and must hold the same values: what
-// was judged is what leaves, whatever faults the encoder has.
-func (it *Item) encoded(n *yaml.Node) ([]byte, error) {
-	if !it.edited {
-		return marshal(n)
-	}
-	text, err := marshalDefused(n)
-	if err != nil {
-		return nil, err
-	}
-	if got, err := decodeOne(text); err != nil || got == nil || !equal(got, n) {
-		return nil, errors.New("the encoded text does not hold the same values")
-	}
-	return text, nil
-}
-
-// document is the item as a document without markers.
-func (it *Item) document(dash int) ([]byte, error) {
-	if !it.hasOrigin() {
-		switch it.form {
-		case docText:
-			return endLine(it.raw), nil
-		case listText:
-			if doc, ok := asDocText(it.raw, it.node, dash); ok {
-				return doc, nil
-			}
-		}
-		return it.encoded(it.node)
-	}
-	return it.encoded(it.withoutOrigin())
 }
 
 // endLine returns text that ends with a line end, without touching the array behind raw.

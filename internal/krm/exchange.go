@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -14,39 +15,49 @@ type Exchange struct {
 	list    *ResourceList
 	secrets *placeholders // nil where there is nothing to stand for
 	shown   []*shown      // in the order of the list
-	at      map[*Item]int // position in list of an item that is shown
-	known   map[string]*shown
 	stdin   []byte
+
+	byText map[string]*shown      // by the text that was shown
+	byKey  map[objectKey][]*shown // by what objects are known by
+	hidden map[objectKey]bool     // what was not shown
 }
 
 // shown is an item as the function sees it.
 type shown struct {
-	item *Item
-	node *yaml.Node // what the function sees: the item's own node, or a copy with placeholders or an origin
-	text []byte     // how it stands in the function's input
+	item    *Item
+	at      int    // position in the list
+	text    []byte // how it stands in the function's input
+	altered bool   // text has placeholders or the annotations of a reader, which the item has not
+	claimed atomic.Bool
+}
+
+// tree is what the function was shown.
+func (s *shown) tree() (*yaml.Node, error) {
+	if s.altered {
+		return decodeAgain(s.text, listText)
+	}
+	return s.item.tree()
 }
 
 // NewExchange prepares a list for a function: it chooses what the view shows and puts placeholders, made from random,
 // into Secrets. The list must not be changed until Output has returned.
 func NewExchange(list *ResourceList, view View, random io.Reader) (*Exchange, error) {
-	x := &Exchange{list: list, at: make(map[*Item]int, len(list.Items))}
+	x := &Exchange{list: list, byKey: make(map[objectKey][]*shown, len(list.Items)), hidden: map[objectKey]bool{}}
 	for i, it := range list.Items {
 		if !view.shows(it) {
+			x.hidden[keyOf(it)] = true
 			continue
 		}
-		s := &shown{item: it, node: it.node}
-		if it.isSecret() && view.Secrets == SecretPlaceholders {
-			if x.secrets == nil {
-				p, err := newPlaceholders(random)
-				if err != nil {
-					return nil, err
-				}
-				x.secrets = p
+		if it.isSecret() && view.Secrets == SecretPlaceholders && x.secrets == nil {
+			p, err := newPlaceholders(random)
+			if err != nil {
+				return nil, err
 			}
-			s.node = x.secrets.substitute(it.node, nil)
+			x.secrets = p
 		}
-		x.at[it] = i
+		s := &shown{item: it, at: i}
 		x.shown = append(x.shown, s)
+		x.byKey[keyOf(it)] = append(x.byKey[keyOf(it)], s)
 	}
 	return x, x.encode()
 }
@@ -57,53 +68,63 @@ func (x *Exchange) Input() []byte { return x.stdin }
 // Shown counts the resources that the function sees.
 func (x *Exchange) Shown() int { return len(x.shown) }
 
+// Redact replaces, in what a function says beside its resources, text that holds a placeholder of this run.
+func (x *Exchange) Redact(s string) string { return x.secrets.redact(s) }
+
 // encode writes the function's input and remembers the text of each item.
 func (x *Exchange) encode() error {
-	var b bytes.Buffer
-	b.Grow(x.list.sizeHint())
-	writeHead(&b, len(x.shown))
-	for _, s := range x.shown {
-		it := s.item
-		if s.node != it.node {
-			it = &Item{Object: Object{Identity: it.Identity, node: s.node}, Path: it.Path, Index: it.Index}
+	err := each(len(x.shown), func(i int) error {
+		s := x.shown[i]
+		if err := x.show(s); err != nil {
+			return fmt.Errorf("encoding %q: %w", s.item.String(), err)
 		}
-		if it.Path != "" && !it.hasOrigin() {
-			s.node = it.withOrigin()
-			it = &Item{Object: Object{Identity: it.Identity, node: s.node}}
-		}
-		text, err := it.listEntry(x.list.dash)
-		if err != nil {
-			return fmt.Errorf("encoding %q: %w", it.String(), err)
-		}
-		s.text = text
-		b.Write(text)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if err := writeTail(&b, x.list.FunctionConfig, nil); err != nil {
+	size := 1024
+	for _, s := range x.shown {
+		size += len(s.text)
+	}
+	b := bytes.NewBuffer(make([]byte, 0, size))
+	writeHead(b, len(x.shown))
+	x.byText = make(map[string]*shown, len(x.shown))
+	for _, s := range x.shown {
+		x.byText[string(trimEntry(s.text))] = s
+		b.Write(s.text)
+	}
+	if err := writeTail(b, x.list.FunctionConfig, nil); err != nil {
 		return err
 	}
 	x.stdin = b.Bytes()
 	return nil
 }
 
-// Redact replaces, in what a function says beside its resources, text that holds a placeholder of this run.
-func (x *Exchange) Redact(s string) string { return x.secrets.redact(s) }
-
-// lookup finds the item that was shown with a text, word for word. Each is found once: what a function returns twice
-// is read and refused as a duplicate.
-func (x *Exchange) lookup(text []byte) *shown {
-	if x.known == nil {
-		x.known = make(map[string]*shown, len(x.shown))
-		for _, s := range x.shown {
-			x.known[string(trimEntry(s.text))] = s
+// show makes the text of one item.
+func (x *Exchange) show(s *shown) (err error) {
+	it := s.item
+	if x.secrets != nil && it.isSecret() {
+		n, err := it.tree()
+		if err != nil {
+			return err
 		}
+		c := itemOf(it.Identity, x.secrets.substitute(n, s.at))
+		c.Path, c.Index = it.Path, it.Index
+		it, s.altered = c, true
 	}
-	key := trimEntry(text)
-	s := x.known[string(key)]
-	if s != nil {
-		delete(x.known, string(key))
-	}
-	return s
+	s.altered = s.altered || it.Path != "" && !it.placed
+	s.text, err = it.listEntry(x.list.dash, x.list.dash)
+	return err
 }
 
 // trimEntry is an entry's text without the blank lines behind it.
 func trimEntry(text []byte) []byte { return bytes.TrimRight(text, "\r\n") }
+
+// objectKey is by what an answer's items are matched with what was shown. A version is no part of it; a generateName
+// is, because the objects that have one have no name yet.
+type objectKey struct{ group, kind, namespace, name, generate string }
+
+func keyOf(it *Item) objectKey {
+	return objectKey{group: it.Group, kind: it.Kind, namespace: it.Namespace, name: it.Name, generate: it.generate}
+}

@@ -163,7 +163,19 @@ func FuzzOutput(f *testing.F) {
 			}
 		}
 		for _, it := range emitted.Items {
-			if a, err := krm.ParseFunction(&it.Object); !errors.Is(err, krm.ErrNoFunction) {
+			n, err := it.Node()
+			if err != nil {
+				t.Fatal(err)
+			}
+			doc, err := yaml.Marshal(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			config, err := krm.ParseConfig("", doc, krm.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, err := krm.ParseFunction(config); !errors.Is(err, krm.ErrNoFunction) {
 				t.Errorf("a function annotation leaves: %v, %v\n%s", a, err, text)
 			}
 		}

@@ -26,7 +26,6 @@ type gate struct {
 	nodes  int  // nodes passed so far, over all documents
 	anchor bool // an anchor was met and dropped: the text may not be repeated verbatim
 	keys   map[string]struct{}
-	syntax *problem // what the parser said of one item, while it is open whether the division into items holds
 }
 
 // pass walks a document's root. With expand it leaves a tree without anchors, aliases and merge keys.

@@ -29,26 +29,25 @@ var selecting = []string{
 	"config.kubernetes.io/function", "config.k8s.io/function", "config.kubernetes.io/container", "krmsafe.dev/function",
 }
 
-// guardAdded checks an object that a function made.
-func guardAdded(it *Item) error {
-	n := it.node
-	if isSteering(it.Identity) {
-		return problemf("steering_object", n.Line, n.Column, "the function adds a %q, which steers a tool", it.Kind).
+// guardAdded checks an object that a function made, and returns the file and the position that it asks for.
+func guardAdded(id Identity, n *yaml.Node) (path string, index int, err error) {
+	if isSteering(id) {
+		return "", 0, problemf("steering_object", n.Line, n.Column, "the function adds a %q, which steers a tool", id.Kind).
 			withHint("keep such objects out of what functions make")
 	}
 	if err := guardFunction(nil, n); err != nil {
-		return err
+		return "", 0, err
 	}
-	return guardPath(it)
+	return guardPath(n)
 }
 
 // guardChanged checks an object that a function changed.
-func guardChanged(in *Item, out *yaml.Node) error {
-	if isSteering(in.Identity) {
-		return problemf("steering_object", out.Line, out.Column, "the function changes the %q %q, which steers a tool", in.Kind, short(in.Name)).
+func guardChanged(id Identity, in, out *yaml.Node) error {
+	if isSteering(id) {
+		return problemf("steering_object", out.Line, out.Column, "the function changes the %q %q, which steers a tool", id.Kind, short(id.Name)).
 			withHint("hide it from the function: exclude its kind")
 	}
-	return guardFunction(in.node, out)
+	return guardFunction(in, out)
 }
 
 // guardFunction refuses every annotation that selects a function unless it stands there in the input too.
@@ -87,34 +86,33 @@ var safePath = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*\.ya?ml$`)
 // maxIndex is the highest position in a file that a new resource may ask for.
 const maxIndex = 1_000_000
 
-// guardPath checks the file that a new object asks for, in both spellings of the annotation, and takes it over into
-// the item. A path must be one that cannot leave the directory on any system and that no tool acts on.
-func guardPath(it *Item) error {
-	ann := field(field(it.node, "metadata"), "annotations")
+// guardPath checks the file that a new object asks for, in both spellings of the annotation. A path must be one that
+// cannot leave the directory on any system and that no tool acts on.
+func guardPath(n *yaml.Node) (file string, position int, err error) {
+	ann := field(field(n, "metadata"), "annotations")
 	p, err := agreed(ann, pathKey, legacyPathKey)
 	if err != nil {
-		return err
+		return "", 0, err
 	}
 	index, err := agreed(ann, indexKey, legacyIndexKey)
 	if err != nil {
-		return err
+		return "", 0, err
 	}
-	it.Path, it.Index = "", 0
 	if p != nil {
 		if err := checkPath(p); err != nil {
-			return err
+			return "", 0, err
 		}
-		it.Path = p.Value
+		file = p.Value
 	}
 	if index != nil {
-		n, err := strconv.Atoi(index.Value)
-		if err != nil || n < 0 || n > maxIndex || strconv.Itoa(n) != index.Value {
-			return problemf("path", index.Line, index.Column, "a new resource asks for the position %q in its file", short(index.Value)).
+		i, err := strconv.Atoi(index.Value)
+		if err != nil || i < 0 || i > maxIndex || strconv.Itoa(i) != index.Value {
+			return "", 0, problemf("path", index.Line, index.Column, "a new resource asks for the position %q in its file", short(index.Value)).
 				withHint("a position is a number from 0 to 1000000")
 		}
-		it.Index = n
+		position = i
 	}
-	return nil
+	return file, position, nil
 }
 
 // agreed is the value of an annotation that has two spellings, which must not differ.

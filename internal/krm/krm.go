@@ -43,8 +43,8 @@ func DefaultLimits() Limits {
 }
 
 // ResourceList is what a function reads on its standard input and writes on its standard output: resources in
-// order, an optional functionConfig and optional results (KRM Functions Specification v1). It is not safe for
-// concurrent use.
+// order, an optional functionConfig and optional results (KRM Functions Specification v1). It refers to
+// the text it was read from, which must not be changed while the list is in use. It is not safe for concurrent use.
 type ResourceList struct {
 	Plain          bool    // read from plain manifests and not from a ResourceList
 	APIVersion     string  // as it was written; Encode always writes config.kubernetes.io/v1
@@ -62,21 +62,10 @@ type Skipped struct {
 	Reason string
 }
 
-// Object is one YAML mapping that is a Kubernetes object, or claims to be.
+// Object is a functionConfig: a mapping that claims to be a Kubernetes object.
 type Object struct {
 	Identity
 	node *yaml.Node // the mapping itself, never an alias
-}
-
-// Item is one resource of a ResourceList.
-type Item struct {
-	Object
-	Path  string // slash-separated file it came from, "" where unknown
-	Index int    // position among the documents of that file, from 0
-	raw   []byte // its text, where krmsafe may repeat it verbatim; nil where it must be encoded anew
-	form  form   // how raw is laid out
-	// edited says that a function made or changed it, so that what is written for it is read again and compared.
-	edited bool
 }
 
 // Identity names an object. Two objects with the same group, kind, namespace and name are the same object whatever
@@ -107,7 +96,7 @@ func (id Identity) String() string {
 	return id.Kind + " " + name
 }
 
-// Node is the object's own mapping, not a copy. A change to it is a change to the object.
+// Node is the object's own mapping, not a copy.
 func (o *Object) Node() *yaml.Node { return o.node }
 
 // splitAPIVersion divides an apiVersion at its only slash.
@@ -118,17 +107,16 @@ func splitAPIVersion(s string) (group, version string) {
 	return "", s
 }
 
-// newObject reads the identity of a mapping that has passed the gate. ok is false where the mapping has no
-// apiVersion or no kind.
-func newObject(n *yaml.Node) (o Object, ok bool) {
-	o.node = n
-	o.Group, o.Version = splitAPIVersion(scalarField(n, "apiVersion"))
-	o.Kind = scalarField(n, "kind")
+// identify reads the identity of a mapping that has passed the gate. ok is false where the mapping has no apiVersion
+// or no kind.
+func identify(n *yaml.Node) (id Identity, ok bool) {
+	id.Group, id.Version = splitAPIVersion(scalarField(n, "apiVersion"))
+	id.Kind = scalarField(n, "kind")
 	if meta := field(n, "metadata"); meta != nil && meta.Kind == yaml.MappingNode {
-		o.Name = scalarField(meta, "name")
-		o.Namespace = scalarField(meta, "namespace")
+		id.Name = scalarField(meta, "name")
+		id.Namespace = scalarField(meta, "namespace")
 	}
-	return o, o.Version != "" && o.Kind != ""
+	return id, id.Version != "" && id.Kind != ""
 }
 
 // field returns the value of a mapping's key, nil where it is absent.

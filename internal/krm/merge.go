@@ -1,6 +1,7 @@
 package krm
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,116 +9,106 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// merger builds the list that leaves and the changes that tell of it, resource by resource.
-type merger struct {
-	x       *Exchange
-	list    ResourceList
-	items   []*Item
-	from    []int // position in the input of each item, -1 for a new one
-	changes []Change
-	owners  []*Item // whose each change is
-}
-
-// take merges one item of the answer.
-func (m *merger) take(p pair) error {
-	switch {
-	case p.in == nil:
-		return m.add(p.out)
-	case p.same:
-		m.keep(p.in.item, p.in.item)
-		return nil
+// merge decides what leaves for one item of the answer that has its fate, and lets the item's values go.
+func (x *Exchange) merge(it *Item) error {
+	out := it.node
+	it.node = nil
+	if it.fate.in == nil {
+		return x.add(it, out)
 	}
-	in := p.in.item
-	out := p.out.node
-	if p.in.node != in.node {
-		// The function saw placeholders or the annotations of a reader: undo both.
-		if m.x.secrets != nil && in.isSecret() {
-			out = m.x.secrets.restore(out, p.in.node, in.node)
-		}
-		if !in.hasOrigin() && in.Path != "" {
-			if err := sameOrigin(in, out); err != nil {
-				return err
-			}
-			out = (&Item{Object: Object{node: out}}).withoutOrigin()
+	in := it.fate.in.item
+	was, err := in.tree()
+	if err != nil {
+		return err
+	}
+	if it.fate.in.altered {
+		if out, err = x.undo(it.fate.in, was, out); err != nil {
+			return err
 		}
 	}
-	out = withInternal(out, in.node)
-	if err := m.misplaced(out, p.out); err != nil {
+	out = withInternal(out, was)
+	if err := x.misplaced(out, in.Kind); err != nil {
 		return err
 	}
 	d := differ{resource: in.Identity, secret: in.isSecret()}
-	merged := d.merge(in.node, out)
+	merged := d.merge(was, out)
 	if len(d.changes) == 0 {
-		m.keep(in, in)
+		it.fate.leaves = in
 		return nil
 	}
-	if err := guardChanged(in, out); err != nil {
+	if err := guardChanged(in.Identity, was, out); err != nil {
 		return err
 	}
-	m.note(d.changes, in)
-	id, _ := newObject(merged)
-	m.keep(&Item{Object: id, Path: in.Path, Index: in.Index, edited: true}, in)
-	return nil
+	it.fate.changes = d.changes
+	it.fate.leaves, err = x.leave(merged, in.Path, in.Index)
+	return err
+}
+
+// undo takes back what the function was shown in place of the truth: placeholders, and annotations that say where a
+// resource was read from.
+func (x *Exchange) undo(s *shown, was, out *yaml.Node) (*yaml.Node, error) {
+	in := s.item
+	if x.secrets != nil && in.isSecret() {
+		saw, err := s.tree()
+		if err != nil {
+			return nil, err
+		}
+		out = x.secrets.restore(out, saw, was)
+	}
+	if in.Path == "" || in.placed {
+		return out, nil
+	}
+	if err := sameOrigin(in, out); err != nil {
+		return nil, err
+	}
+	return withoutOrigin(out), nil
 }
 
 // add takes an item that the function made.
-func (m *merger) add(it *Item) error {
-	if err := m.misplaced(it.node, it); err != nil {
+func (x *Exchange) add(it *Item, n *yaml.Node) error {
+	if err := x.misplaced(n, it.Kind); err != nil {
 		return err
 	}
-	if err := guardAdded(it); err != nil {
+	path, index, err := guardAdded(it.Identity, n)
+	if err != nil {
 		return err
 	}
-	n := withInternal(it.node, nil)
+	n = withInternal(n, nil)
 	d := differ{resource: it.Identity, secret: it.isSecret()}
 	d.record(nil, n)
-	made := &Item{Path: it.Path, Index: it.Index, edited: true}
-	made.Object, _ = newObject(fresh(n))
-	m.note(d.changes, made)
-	m.keep(made, nil)
-	return nil
+	it.fate.changes = d.changes
+	it.fate.leaves, err = x.leave(fresh(n), path, index)
+	return err
 }
 
-// removed records what was shown and did not come back.
-func (m *merger) removed(pairs []pair) {
-	back := make(map[*shown]bool, len(pairs))
-	for _, p := range pairs {
-		back[p.in] = true
+// leave is an item that a function had a hand in, as text that was read again and holds the values of n.
+func (x *Exchange) leave(n *yaml.Node, path string, index int) (*Item, error) {
+	id, _ := identify(n)
+	it := itemOf(id, n)
+	it.Path, it.Index, it.edited = path, index, true
+	f := listText
+	if x.list.Plain {
+		f = docText
 	}
-	var changes []Change
-	var owners []*Item
-	for _, s := range m.x.shown {
-		if !back[s] {
-			d := differ{resource: s.item.Identity, secret: s.item.isSecret()}
-			d.record(s.item.node, nil)
-			changes, owners = append(changes, d.changes...), append(owners, s.item)
-		}
+	text, got, err := it.encoded(n, f)
+	if err != nil {
+		return nil, fmt.Errorf("encoding %q: %w", id.String(), err)
 	}
-	m.changes, m.owners = append(changes, m.changes...), append(owners, m.owners...)
-}
-
-func (m *merger) keep(it, in *Item) {
-	at := -1
-	if in != nil {
-		at = m.x.at[in]
+	it.node = got
+	if f == listText && x.list.dash > 0 {
+		text = indentLines(text, x.list.dash)
+		got.Column += x.list.dash
 	}
-	m.items, m.from = append(m.items, it), append(m.from, at)
-}
-
-func (m *merger) note(changes []Change, owner *Item) {
-	m.changes = append(m.changes, changes...)
-	for range changes {
-		m.owners = append(m.owners, owner)
-	}
+	return it.keep(text, f), nil
 }
 
 // misplaced refuses a tree in which a placeholder stands.
-func (m *merger) misplaced(n *yaml.Node, it *Item) error {
-	if m.x.secrets == nil {
+func (x *Exchange) misplaced(n *yaml.Node, kind string) error {
+	if x.secrets == nil {
 		return nil
 	}
-	if at := m.x.secrets.anywhere(n); at != nil {
-		return problemf("placeholder", at.Line, at.Column, "the function moved a value of a Secret to where it does not belong, in a %q", short(it.Kind)).
+	if at := x.secrets.anywhere(n); at != nil {
+		return problemf("placeholder", at.Line, at.Column, "the function moved a value of a Secret to where it does not belong, in a %q", short(kind)).
 			withHint("a Secret's value may only stay in its own field; a policy may grant real values")
 	}
 	return nil

@@ -17,32 +17,23 @@ const (
 
 var originKeys = []string{indexKey, pathKey, legacyIndexKey, legacyPathKey}
 
-func (it *Item) hasOrigin() bool {
-	for _, k := range originKeys {
-		if field(field(field(it.node, "metadata"), "annotations"), k) != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// withOrigin is the item's mapping with the annotations that say where it came from. The mapping itself stays as it
+// withOrigin is an object's mapping with the annotations that say where it came from. The mapping itself stays as it
 // is; what is not on the way to the annotations is shared.
-func (it *Item) withOrigin() *yaml.Node {
-	index := strconv.Itoa(it.Index)
+func withOrigin(n *yaml.Node, file string, position int) *yaml.Node {
+	index := strconv.Itoa(position)
 	values := map[string]string{
-		indexKey: index, pathKey: it.Path, legacyIndexKey: index, legacyPathKey: it.Path,
+		indexKey: index, pathKey: file, legacyIndexKey: index, legacyPathKey: file,
 	}
-	return editAnnotations(it.node, func(a *yaml.Node) {
+	return editAnnotations(n, func(a *yaml.Node) {
 		for _, k := range []string{legacyIndexKey, legacyPathKey, indexKey, pathKey} {
 			a.Content = append(a.Content, textNode(k), quotedNode(values[k]))
 		}
 	})
 }
 
-// withoutOrigin is the item's mapping without those annotations, and without an empty annotations mapping.
-func (it *Item) withoutOrigin() *yaml.Node {
-	return editAnnotations(it.node, func(a *yaml.Node) {
+// withoutOrigin is an object's mapping without those annotations, and without an empty annotations mapping.
+func withoutOrigin(n *yaml.Node) *yaml.Node {
+	return editAnnotations(n, func(a *yaml.Node) {
 		kept := a.Content[:0:0]
 		for i := 0; i+1 < len(a.Content); i += 2 {
 			switch a.Content[i].Value {

@@ -1,8 +1,9 @@
 package krm
 
 import (
-	"slices"
+	"errors"
 	"strconv"
+	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -30,121 +31,116 @@ func (x *Exchange) Output(data []byte, limits Limits) (*Output, error) {
 	return out, nil
 }
 
+// fate is what became of one item of an answer.
+type fate struct {
+	in      *shown   // what was shown for it, nil where the function made it
+	leaves  *Item    // what leaves krmsafe, nil while that is open
+	changes []Change // how it differs from in
+}
+
 func (x *Exchange) output(data []byte, limits Limits) (*Output, error) {
-	same := map[*Item]*shown{} // items of the answer that are, word for word, what was shown
-	answer, err := parseList(data, &gate{limits: limits}, func(text []byte) *Item {
-		s := x.lookup(text)
-		if s == nil {
+	for _, s := range x.shown {
+		s.claimed.Store(false)
+	}
+	answer, err := parseList(data, &gate{limits: limits}, x.readEntry)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.pair(answer.Items); err != nil {
+		return nil, err
+	}
+	err = each(len(answer.Items), func(i int) error {
+		it := answer.Items[i]
+		if it.fate.leaves != nil {
 			return nil
 		}
-		it := &Item{Object: s.item.Object}
-		same[it] = s
-		return it
+		err := x.merge(it)
+		if p, ok := errors.AsType[*problem](err); ok && p.line > 0 {
+			p.line += it.base
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	pairs, err := x.pair(answer.Items, same)
+	return x.collect(answer)
+}
+
+// readEntry reads one item of the answer. Where it is plain what the item was before, it is merged at once, so that
+// the trees of an answer are never in memory together.
+func (x *Exchange) readEntry(_ int, e entry, g gate, nodes *atomic.Int64) (*Item, error) {
+	if s := x.byText[string(trimEntry(e.text))]; s != nil && s.claimed.CompareAndSwap(false, true) {
+		it := *s.item
+		it.fate = &fate{in: s, leaves: s.item}
+		return &it, nil
+	}
+	it, _, err := readItem(e, g, nodes)
 	if err != nil {
 		return nil, err
 	}
-	m := merger{x: x}
-	for _, p := range pairs {
-		if err := m.take(p); err != nil {
-			return nil, err
-		}
+	it.base = e.line - 1
+	if known := x.byKey[keyOf(it)]; len(known) == 1 && known[0].claimed.CompareAndSwap(false, true) {
+		it.fate = &fate{in: known[0]}
+		return it, x.merge(it)
 	}
-	m.removed(pairs)
-	m.list.APIVersion, m.list.Plain, m.list.dash = x.list.APIVersion, x.list.Plain, x.list.dash
-	m.list.FunctionConfig = x.list.FunctionConfig
-	m.list.Items = x.arrange(m.items, m.from)
-	m.list.Results = x.redactResults(answer.Results)
-	summary := summarizeChanges(m.changes, m.owners)
-	summary.Reordered = reordered(m.from)
-	return &Output{List: &m.list, Changes: m.changes, Summary: summary, Results: m.list.Results}, nil
+	return it, nil
 }
 
-// pair is an item of the answer and what was shown for it, nil where the function made it.
-type pair struct {
-	out  *Item
-	in   *shown
-	same bool // word for word
-}
-
-// objectKey is by what an answer's items are matched with what was shown. A version is no part of it; a generateName
-// is, because the objects that have one have no name yet.
-type objectKey struct{ group, kind, namespace, name, generate string }
-
-func keyOf(it *Item) objectKey {
-	k := objectKey{group: it.Group, kind: it.Kind, namespace: it.Namespace, name: it.Name}
-	if it.Name == "" {
-		k.generate = scalarField(field(it.node, "metadata"), "generateName")
-	}
-	return k
-}
-
-// pair matches the items of an answer with those that were shown.
-func (x *Exchange) pair(items []*Item, same map[*Item]*shown) ([]pair, error) {
-	taken := make(map[*shown]bool, len(same))
-	for _, s := range same {
-		taken[s] = true
-	}
-	free := make(map[objectKey][]*shown) // what was shown and not found word for word
-	count := make(map[objectKey]int, len(x.shown))
-	for _, s := range x.shown {
-		k := keyOf(s.item)
-		count[k]++
-		if !taken[s] {
-			free[k] = append(free[k], s)
+// pair gives every item of an answer its fate.
+func (x *Exchange) pair(items []*Item) error {
+	claimed := make(map[*shown]bool, len(items))
+	for _, it := range items {
+		if it.fate != nil {
+			claimed[it.fate.in] = true
 		}
 	}
-	hidden := map[objectKey]bool{}
-	for _, it := range x.list.Items {
-		if _, ok := x.at[it]; !ok {
-			hidden[keyOf(it)] = true
-		}
-	}
-	pairs := make([]pair, 0, len(items))
 	seen := make(map[objectKey]int, len(items))
 	for _, it := range items {
-		if s := same[it]; s != nil {
-			seen[keyOf(s.item)]++
-			pairs = append(pairs, pair{out: it, in: s, same: true})
-			continue
-		}
 		k := keyOf(it)
-		if seen[k]++; seen[k] > max(1, count[k]) {
-			return nil, problemf("duplicate", it.node.Line, it.node.Column, "the function returns %q more often than it was given", short(it.String())).
+		known := x.byKey[k]
+		if seen[k]++; seen[k] > max(1, len(known)) {
+			return problemf("duplicate", lineOf(it), 0, "the function returns %q more often than it was given", short(it.String())).
 				withHint("a resource is known by its group, kind, namespace and name, and may be there once")
 		}
-		s := choose(free[k], it)
-		if s == nil && hidden[k] && count[k] == 0 {
-			return nil, problemf("duplicate", it.node.Line, it.node.Column, "the function makes %q, which exists and was not shown to it", short(it.String())).
+		if it.fate != nil {
+			continue
+		}
+		s := choose(known, claimed, it)
+		if s == nil && x.hidden[k] && len(known) == 0 {
+			return problemf("duplicate", lineOf(it), 0, "the function makes %q, which exists and was not shown to it", short(it.String())).
 				withHint("show it to the function, or let the function not make it")
 		}
 		if s != nil {
-			free[k] = slices.DeleteFunc(free[k], func(f *shown) bool { return f == s })
+			claimed[s] = true
 		}
-		pairs = append(pairs, pair{out: it, in: s})
+		it.fate = &fate{in: s}
 	}
-	return pairs, nil
+	return nil
+}
+
+func lineOf(it *Item) int {
+	if it.node != nil {
+		return it.node.Line + it.base
+	}
+	return 0
 }
 
 // choose is the one of several resources of the same identity, as different folders of a package may hold, that
 // came from the file the annotations name; the first where they name none of them.
-func choose(candidates []*shown, it *Item) *shown {
-	if len(candidates) <= 1 {
-		if len(candidates) == 0 {
-			return nil
+func choose(known []*shown, claimed map[*shown]bool, it *Item) *shown {
+	var first *shown
+	for _, s := range known {
+		if claimed[s] {
+			continue
 		}
-		return candidates[0]
-	}
-	for _, s := range candidates {
-		if origin(s.node) == origin(it.node) {
+		if first == nil {
+			first = s
+		}
+		if n, err := s.tree(); len(known) == 1 || err == nil && origin(n) == origin(it.node) {
 			return s
 		}
 	}
-	return candidates[0]
+	return first
 }
 
 func origin(n *yaml.Node) [2]string {
@@ -158,6 +154,48 @@ func origin(n *yaml.Node) [2]string {
 	return [2]string{pick(pathKey, legacyPathKey), pick(indexKey, legacyIndexKey)}
 }
 
+// collect puts together what leaves.
+func (x *Exchange) collect(answer *ResourceList) (*Output, error) {
+	list := *x.list
+	back := make(map[*shown]bool, len(answer.Items))
+	var from []int
+	var leaves []*Item
+	for _, it := range answer.Items {
+		leaves = append(leaves, it.fate.leaves)
+		if it.fate.in == nil {
+			from = append(from, -1)
+			continue
+		}
+		back[it.fate.in] = true
+		from = append(from, it.fate.in.at)
+	}
+	var groups [][]Change // of one resource each
+	for _, s := range x.shown {
+		if !back[s] {
+			n, err := s.item.tree()
+			if err != nil {
+				return nil, err
+			}
+			d := differ{resource: s.item.Identity, secret: s.item.isSecret()}
+			d.record(n, nil)
+			groups = append(groups, d.changes)
+		}
+	}
+	for _, it := range answer.Items {
+		if len(it.fate.changes) > 0 {
+			groups = append(groups, it.fate.changes)
+		}
+	}
+	list.Items = x.arrange(leaves, from)
+	list.Results = x.redactResults(answer.Results)
+	out := &Output{List: &list, Summary: summarizeChanges(groups), Results: list.Results}
+	out.Summary.Reordered = reordered(from)
+	for _, g := range groups {
+		out.Changes = append(out.Changes, g...)
+	}
+	return out, nil
+}
+
 // arrange puts what was not shown back: each item behind the one that stood before it in the input, or at the start.
 func (x *Exchange) arrange(items []*Item, from []int) []*Item {
 	if len(x.shown) == len(x.list.Items) {
@@ -165,20 +203,21 @@ func (x *Exchange) arrange(items []*Item, from []int) []*Item {
 	}
 	present := make(map[int]bool, len(from))
 	for _, i := range from {
-		if i >= 0 {
-			present[i] = true
-		}
+		present[i] = true
+	}
+	visible := make(map[int]bool, len(x.shown))
+	for _, s := range x.shown {
+		visible[s.at] = true
 	}
 	behind := map[int][]*Item{}
 	last := -1
 	for i, it := range x.list.Items {
-		if _, shown := x.at[it]; shown {
-			if present[i] {
-				last = i
-			}
-			continue
+		switch {
+		case !visible[i]:
+			behind[last] = append(behind[last], it)
+		case present[i]:
+			last = i
 		}
-		behind[last] = append(behind[last], it)
 	}
 	all := append(make([]*Item, 0, len(items)+len(x.list.Items)), behind[-1]...)
 	for i, it := range items {

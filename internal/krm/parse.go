@@ -3,6 +3,7 @@ package krm
 import (
 	"bytes"
 	"errors"
+	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -12,7 +13,7 @@ import (
 // items, each a mapping with apiVersion and kind. Anchors, aliases and merge keys are expanded within
 // limits.Nodes; see the package documentation for what else the gate demands. The error is a *SyntaxError.
 func Parse(data []byte, limits Limits) (*ResourceList, error) {
-	rl, err := parseList(data, &gate{limits: limits, expand: true}, nil)
+	rl, err := parseList(data, &gate{limits: limits, expand: true}, parseEntry)
 	if err != nil {
 		return nil, asInput("", err)
 	}
@@ -22,36 +23,70 @@ func Parse(data []byte, limits Limits) (*ResourceList, error) {
 // ParseOutput reads what a function wrote on its standard output. It demands what Parse demands and more: no anchor,
 // alias or merge key. The error is an *OutputError.
 func ParseOutput(data []byte, limits Limits) (*ResourceList, error) {
-	rl, err := parseList(data, &gate{limits: limits}, nil)
+	rl, err := parseList(data, &gate{limits: limits}, parseEntry)
 	if err != nil {
 		return nil, asOutput(err)
 	}
 	return rl, nil
 }
 
-// parseList reads one ResourceList through a gate. known may name an item that has, word for word, a given text;
-// such an item is not parsed again.
-func parseList(data []byte, g *gate, known func(text []byte) *Item) (*ResourceList, error) {
+// readEntry reads item i from its text. nodes counts the nodes of the whole list.
+type readEntry func(i int, e entry, g gate, nodes *atomic.Int64) (*Item, error)
+
+// parseList reads one ResourceList through a gate, its items, where they can be told apart, with read.
+func parseList(data []byte, g *gate, read readEntry) (*ResourceList, error) {
 	body, err := text(data, g.limits.Bytes)
 	if err != nil {
 		return nil, err
 	}
+	var inEntry *problem // what the parser said of one item, where that made it doubt the division
 	if p, ok := split(body, g.limits); ok {
-		rl, err := parsePieces(&p, g, known)
+		var rl *ResourceList
+		rl, inEntry, err = parsePieces(&p, *g, read)
 		if !errors.Is(err, errWhole) {
 			return rl, err
 		}
 	}
-	g.nodes, g.anchor = 0, false
 	rl, err := parseWhole(body, g)
-	if p, ok := errors.AsType[*problem](err); ok && p.reason == "syntax" && p.column == 0 && g.syntax != nil {
-		err = g.syntax // the same fault, found in less text and so with its column
+	if p, ok := errors.AsType[*problem](err); ok && p.reason == "syntax" && p.column == 0 && inEntry != nil {
+		err = inEntry // the same fault, found in less text and so with its column
 	}
 	return rl, err
 }
 
 // parsePieces reads a ResourceList that was divided into its items.
-func parsePieces(p *pieces, g *gate, known func([]byte) *Item) (*ResourceList, error) {
+func parsePieces(p *pieces, g gate, read readEntry) (*ResourceList, *problem, error) {
+	rl, err := p.parseFrame(&g)
+	if err != nil {
+		return nil, nil, err
+	}
+	var nodes atomic.Int64
+	nodes.Store(int64(g.nodes))
+	rl.dash = p.dash
+	rl.Items = make([]*Item, len(p.entries))
+	err = each(len(p.entries), func(i int) error {
+		e := p.entries[i]
+		it, err := read(i, e, g, &nodes)
+		if pr, ok := errors.AsType[*problem](err); ok && pr.line > 0 {
+			pr.line += e.line - 1
+		}
+		rl.Items[i] = it
+		return err
+	})
+	if pr, ok := errors.AsType[*problem](err); ok && (pr.reason == "syntax" || pr.reason == "documents") {
+		return nil, pr, errWhole
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, it := range rl.Items {
+		it.Index = i
+	}
+	return rl, nil, nil
+}
+
+// parseFrame reads what a ResourceList has beside its items.
+func (p *pieces) parseFrame(g *gate) (*ResourceList, error) {
 	if err := estimate(p.frame, g.limits.Nodes); err != nil {
 		return nil, err
 	}
@@ -62,77 +97,54 @@ func parsePieces(p *pieces, g *gate, known func([]byte) *Item) (*ResourceList, e
 	if g.expand && hasAlias(root) {
 		return nil, errWhole
 	}
-	lines := 0
-	if len(p.entries) > 0 {
-		lines = p.entries[len(p.entries)-1].line - p.itemsLine + bytes.Count(p.entries[len(p.entries)-1].text, []byte("\n"))
+	err = g.pass(root)
+	if err == nil && len(p.entries) > g.limits.Items {
+		err = limitProblem("items", "resources", int64(g.limits.Items), p.itemsLine, 1)
 	}
-	below := func(err error) error { // positions behind the items count the lines of the items too
-		if pr, ok := errors.AsType[*problem](err); ok && pr.line > p.itemsLine {
-			pr.line += lines - 1
-		}
-		return err
+	var rl *ResourceList
+	if err == nil {
+		rl, err = newList(root, g.limits)
 	}
-	if err := g.pass(root); err != nil {
-		return nil, below(err)
+	if pr, ok := errors.AsType[*problem](err); ok && pr.line > p.itemsLine && len(p.entries) > 0 {
+		last := p.entries[len(p.entries)-1] // what stands behind the items counts their lines too
+		pr.line += last.line - p.itemsLine + bytes.Count(last.text, []byte("\n")) - 1
 	}
-	if len(p.entries) > g.limits.Items {
-		return nil, limitProblem("items", "resources", int64(g.limits.Items), p.itemsLine, 1)
-	}
-	rl, err := newList(root, g.limits)
-	if err != nil {
-		return nil, below(err)
-	}
-	rl.dash = p.dash
-	rl.Items = make([]*Item, 0, len(p.entries))
-	for i, e := range p.entries {
-		if known != nil {
-			if it := known(e.text); it != nil {
-				rl.Items = append(rl.Items, it)
-				continue
-			}
-		}
-		it, err := parseEntry(e, g)
-		if pr, ok := errors.AsType[*problem](err); ok && pr.line > 0 {
-			pr.line += e.line - 1
-			if pr.reason == "syntax" || pr.reason == "documents" {
-				g.syntax = pr
-				return nil, errWhole
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		it.Index = i
-		rl.Items = append(rl.Items, it)
-	}
-	return rl, nil
+	return rl, err
 }
 
-// parseEntry reads one item.
-func parseEntry(e entry, g *gate) (*Item, error) {
+// parseEntry reads one item and keeps no more of it than its text.
+func parseEntry(_ int, e entry, g gate, nodes *atomic.Int64) (*Item, error) {
+	it, verbatim, err := readItem(e, g, nodes)
+	if err == nil && verbatim {
+		it.keep(e.text, listText)
+	}
+	return it, err
+}
+
+// readItem reads one item through a gate of its own. verbatim says that its text may stand for it.
+func readItem(e entry, g gate, nodes *atomic.Int64) (it *Item, verbatim bool, err error) {
+	g.nodes, g.anchor, g.keys = int(nodes.Load()), false, nil
+	before := g.nodes
 	if err := estimate(e.text, g.limits.Nodes-g.nodes); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	n, err := decodeEntry(e)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	aliased := g.expand && hasAlias(n)
 	if aliased {
 		if n, err = expandAliases(n, g.limits.Nodes-g.nodes); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	g.anchor = false
 	// The list and its items field stand above the item.
 	if err := g.walk(n, 3); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	it, err := newItem(n)
-	if err == nil && !aliased && !g.anchor {
-		it.raw, it.form = e.text, listText
-	}
-	return it, err
+	nodes.Add(int64(g.nodes - before))
+	it, err = newItem(n)
+	return it, !aliased && !g.anchor, err
 }
 
 // parseWhole reads a ResourceList in one go.
@@ -213,26 +225,6 @@ func isList(root *yaml.Node) error {
 		return problemf("malformed", root.Line, root.Column, "the ResourceList's apiVersion %q is not known", short(v)).
 			withHint("use config.kubernetes.io/v1")
 	}
-}
-
-// newItem reads one resource. Names that a person or a policy decides by must be showable.
-func newItem(n *yaml.Node) (*Item, error) {
-	if n.Kind != yaml.MappingNode {
-		return nil, problemf("item", n.Line, n.Column, "an item is not a mapping")
-	}
-	o, ok := newObject(n)
-	if !ok {
-		return nil, problemf("item", n.Line, n.Column, "an item has no apiVersion or no kind").
-			withHint("every item is a Kubernetes object")
-	}
-	if err := checkIdentity(n); err != nil {
-		return nil, err
-	}
-	if isListKind(o.Identity) {
-		return nil, problemf("list", n.Line, n.Column, "an item is a %q, which holds resources of its own", o.Kind).
-			withHint("put the resources themselves into items")
-	}
-	return &Item{Object: o}, nil
 }
 
 // isListKind says whether an identity is one of the core kinds that hold other resources.

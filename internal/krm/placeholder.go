@@ -5,9 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -18,7 +16,6 @@ import (
 // where base64 is expected, a placeholder is base64 of the same text.
 type placeholders struct {
 	token   string
-	count   int
 	needles []string // the token in every spelling that is searched for
 }
 
@@ -35,13 +32,10 @@ func newPlaceholders(random io.Reader) (*placeholders, error) {
 	return p, nil
 }
 
-// next is a placeholder not used before. It is plain letters, digits and dashes, and 64 characters long whatever it
-// stands for, so that its length tells nothing.
-func (p *placeholders) next(encoded bool) string {
-	p.count++
-	n := strconv.Itoa(p.count)
-	const length = 64
-	s := p.token + "-" + strings.Repeat("0", max(0, length-len(p.token)-1-len(n))) + n
+// stand is the placeholder of one value of the item at one position. It is plain letters, digits and dashes, and as
+// long whatever it stands for, so that its length tells nothing.
+func (p *placeholders) stand(item, value int, encoded bool) string {
+	s := fmt.Sprintf("%s-%08d-%06d", p.token, item, value)
 	if encoded {
 		return base64.StdEncoding.EncodeToString([]byte(s))
 	}
@@ -53,7 +47,7 @@ func (p *placeholders) next(encoded bool) string {
 // shells write differently, so those spellings are the token itself.
 func spellings(token string) []string {
 	upper := strings.ToUpper(token)
-	list := []string{token, hex.EncodeToString([]byte(token)), strings.ToUpper(hex.EncodeToString([]byte(token))), url.QueryEscape(token), upper, reverse(token)}
+	list := []string{token, hex.EncodeToString([]byte(token)), strings.ToUpper(hex.EncodeToString([]byte(token))), upper, reverse(token)}
 	for _, once := range inBase64(token) {
 		list = append(list, once)
 		list = append(list, inBase64(once)...)
@@ -104,28 +98,31 @@ func (p *placeholders) anywhere(n *yaml.Node) *yaml.Node {
 	return nil
 }
 
-// substitute is a copy of a Secret in which placeholders stand for its values, without comments, which may hold
-// values too.
-func (p *placeholders) substitute(n *yaml.Node, path []string) *yaml.Node {
-	c := &yaml.Node{Kind: n.Kind, Tag: n.Tag, Value: n.Value, Style: n.Style, Line: n.Line, Column: n.Column}
-	if n.Kind == yaml.ScalarNode {
-		if secretField(path) && kindOf(n) != isNull {
-			c.Tag, c.Style, c.Value = strTag, 0, p.next(path[0] == "data")
+// substitute is a copy of a Secret, the item at a position of the list, in which placeholders stand for its values. It
+// has no comments, which may hold values too.
+func (p *placeholders) substitute(n *yaml.Node, item int) *yaml.Node {
+	values := 0
+	var walk func(n *yaml.Node, path []string) *yaml.Node
+	walk = func(n *yaml.Node, path []string) *yaml.Node {
+		c := &yaml.Node{Kind: n.Kind, Tag: n.Tag, Value: n.Value, Style: n.Style}
+		if n.Kind == yaml.ScalarNode && secretField(path) && kindOf(n) != isNull {
+			values++
+			c.Tag, c.Style, c.Value = strTag, 0, p.stand(item, values, path[0] == "data")
+		}
+		for i, child := range n.Content {
+			switch {
+			case n.Kind == yaml.SequenceNode:
+				child = walk(child, append(path[:len(path):len(path)], indexSegment(i)))
+			case i%2 == 0:
+				child = &yaml.Node{Kind: child.Kind, Tag: child.Tag, Value: child.Value, Style: child.Style}
+			default:
+				child = walk(child, append(path[:len(path):len(path)], n.Content[i-1].Value))
+			}
+			c.Content = append(c.Content, child)
 		}
 		return c
 	}
-	c.Content = make([]*yaml.Node, len(n.Content))
-	for i, child := range n.Content {
-		switch {
-		case n.Kind == yaml.SequenceNode:
-			c.Content[i] = p.substitute(child, append(path[:len(path):len(path)], indexSegment(i)))
-		case i%2 == 0:
-			c.Content[i] = &yaml.Node{Kind: child.Kind, Tag: child.Tag, Value: child.Value, Style: child.Style}
-		default:
-			c.Content[i] = p.substitute(child, append(path[:len(path):len(path)], n.Content[i-1].Value))
-		}
-	}
-	return c
+	return walk(n, nil)
 }
 
 // restore is a function's tree of a Secret in which the real values are back wherever the placeholder stands at the

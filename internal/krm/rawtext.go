@@ -2,8 +2,6 @@ package krm
 
 import (
 	"bytes"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // form says how an item's own text is laid out.
@@ -15,56 +13,41 @@ const (
 	docText              // a document without markers
 )
 
-// asListText returns a document's lines as an entry of a block sequence whose dash stands at column dash. ok is false
-// where the document is not one block mapping that starts at the first column of a line.
-func asListText(raw []byte, node *yaml.Node, dash int) (out []byte, ok bool) {
-	if node.Style&yaml.FlowStyle != 0 || node.Column != 1 || node.Style&yaml.TaggedStyle != 0 {
+// asListText returns a document's lines as an entry of a block sequence whose dash stands at column dash. start is the
+// line of raw, from 1, at which the document's mapping begins, at the first column. ok is false where start is 0.
+func asListText(raw []byte, start, dash int) (out []byte, ok bool) {
+	if start == 0 {
 		return nil, false
 	}
-	out = make([]byte, 0, len(raw)+len(raw)/16+16)
-	n, dashDone := 0, false
-	for len(raw) > 0 {
-		n++
-		end := bytes.IndexByte(raw, '\n') + 1
-		if end == 0 {
-			end = len(raw)
-		}
-		l := raw[:end]
-		raw = raw[end:]
+	out = make([]byte, 0, len(raw)+len(raw)/8+16)
+	for n := 1; len(raw) > 0; n++ {
+		l := firstLine(raw)
+		raw = raw[len(l):]
 		switch {
-		case !dashDone && n == node.Line:
+		case n == start:
 			out = append(pad(out, dash), '-', ' ')
-			dashDone = true
-		case !dashDone:
+		case n < start:
 			out = pad(out, dash)
 		case len(bytes.TrimRight(l, "\r\n")) > 0:
 			out = pad(out, dash+2)
 		}
 		out = append(out, l...)
 	}
-	if len(out) > 0 && out[len(out)-1] != '\n' {
-		out = append(out, '\n')
-	}
-	return out, dashDone
+	return endLine(out), true
 }
 
-// asDocText returns an entry of a block sequence as a document. ok is false where a line is indented less than the
-// entry itself, as the parser lets quoted text be.
-func asDocText(raw []byte, node *yaml.Node, dash int) (out []byte, ok bool) {
-	indent := node.Column - 1
+// asDocText returns an entry of a block sequence as a document. The entry's dash stands at column dash and its mapping
+// at column indent. ok is false where a line is indented less than the mapping, as the parser lets quoted text be.
+func asDocText(raw []byte, dash, indent int) (out []byte, ok bool) {
 	out = make([]byte, 0, len(raw))
 	for len(raw) > 0 {
-		end := bytes.IndexByte(raw, '\n') + 1
-		if end == 0 {
-			end = len(raw)
-		}
-		l := raw[:end]
-		raw = raw[end:]
+		l := firstLine(raw)
+		raw = raw[len(l):]
 		t := bytes.TrimLeft(l, " ")
 		switch lead := len(l) - len(t); {
 		case !ok && len(t) > 0 && t[0] == '-' && lead == dash:
-			if len(l) < indent {
-				return nil, false
+			if len(l) < indent || len(bytes.TrimLeft(l[dash+1:indent], " ")) > 0 {
+				return nil, false // the mapping begins on a later line, or something stands before it
 			}
 			out, ok = append(out, l[indent:]...), true
 		case len(bytes.TrimRight(t, "\r\n")) == 0:
@@ -77,10 +60,15 @@ func asDocText(raw []byte, node *yaml.Node, dash int) (out []byte, ok bool) {
 			out = append(out, l[indent:]...)
 		}
 	}
-	if len(out) > 0 && out[len(out)-1] != '\n' {
-		out = append(out, '\n')
+	return endLine(out), ok
+}
+
+// firstLine is the first line of a text, with its end.
+func firstLine(text []byte) []byte {
+	if end := bytes.IndexByte(text, '\n'); end >= 0 {
+		return text[:end+1]
 	}
-	return out, ok
+	return text
 }
 
 func pad(b []byte, n int) []byte {

@@ -19,7 +19,14 @@ func (s Selector) matches(it *Item) bool {
 	if !fits(s.APIVersion, it.APIVersion()) || !fits(s.Kind, it.Kind) || !fits(s.Namespace, it.Namespace) || !fits(s.Name, it.Name) {
 		return false
 	}
-	meta := field(it.node, "metadata")
+	if len(s.Labels) == 0 && len(s.Annotations) == 0 {
+		return true
+	}
+	n, err := it.tree()
+	if err != nil {
+		return false // and then encoding the list fails
+	}
+	meta := field(n, "metadata")
 	labels, annotations := field(meta, "labels"), field(meta, "annotations")
 	for k, v := range s.Labels {
 		if f := field(labels, k); f == nil || f.Value != v {

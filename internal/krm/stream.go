@@ -25,7 +25,7 @@ func readStream(data []byte, g *gate) (*ResourceList, error) {
 	}
 	docs := splitDocuments(body)
 	if len(docs) == 1 && looksWrapped(docs[0].text) {
-		return parseList(body, g, nil)
+		return parseList(body, g, parseEntry)
 	}
 	rl := &ResourceList{APIVersion: "config.kubernetes.io/v1", Plain: true}
 	return rl, readDocuments(rl, "", docs, g)
@@ -65,7 +65,7 @@ func readDocument(rl *ResourceList, path string, index int, d document, g *gate)
 		rl.Skipped = append(rl.Skipped, Skipped{Path: path, Index: index, Reason: "not a mapping"})
 		return nil
 	}
-	o, ok := newObject(root)
+	id, ok := identify(root)
 	if !ok {
 		rl.Skipped = append(rl.Skipped, Skipped{Path: path, Index: index, Reason: "no apiVersion or no kind"})
 		return nil
@@ -74,7 +74,7 @@ func readDocument(rl *ResourceList, path string, index int, d document, g *gate)
 	if err := g.pass(root); err != nil {
 		return err
 	}
-	if isListKind(o.Identity) {
+	if isListKind(id) {
 		return unwrap(rl, path, index, root, g.limits)
 	}
 	it, err := newItem(root)
@@ -83,7 +83,7 @@ func readDocument(rl *ResourceList, path string, index int, d document, g *gate)
 	}
 	it.Path, it.Index = path, index
 	if !aliased && !g.anchor && d.plain {
-		it.raw, it.form = d.text, docText
+		it.keep(d.text, docText)
 	}
 	return add(rl, it, g.limits)
 }
@@ -113,7 +113,7 @@ func unwrap(rl *ResourceList, path string, index int, root *yaml.Node, limits Li
 
 func add(rl *ResourceList, it *Item, limits Limits) error {
 	if len(rl.Items) >= limits.Items {
-		return limitProblem("items", "resources", int64(limits.Items), it.node.Line, it.node.Column)
+		return limitProblem("items", "resources", int64(limits.Items), 0, 0)
 	}
 	rl.Items = append(rl.Items, it)
 	return nil

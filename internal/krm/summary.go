@@ -54,6 +54,3 @@ func Summarize(rl *ResourceList) Summary {
 	slices.Sort(s.Namespaces)
 	return s
 }
-
-// isSecret says whether an object is a Secret of the core group, in any version.
-func (o *Object) isSecret() bool { return o.Group == "" && o.Kind == "Secret" }

@@ -1,0 +1,111 @@
+package krm
+
+import (
+	"errors"
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Item is one resource of a ResourceList. Its identity is known; its values are read again from its text whenever
+// they are needed, so that a list takes little more memory than the document it came from.
+type Item struct {
+	Identity
+	Path  string // slash-separated file it came from, "" where unknown
+	Index int    // position among the documents of that file, from 0
+
+	generate string     // metadata.generateName where there is no name
+	placed   bool       // has annotations that say where it came from
+	node     *yaml.Node // its values, where they cannot be read from raw
+	raw      []byte     // its text, nil where there is none that may be repeated
+	form     form       // how raw is laid out
+	line     int        // of the mapping in raw, from 1, where form is docText; 0 where it is not in block style
+	indent   int        // column of the mapping in raw, from 0, where form is listText
+	edited   bool       // a function had a hand in it: what is encoded for it is read again and compared
+	base     int        // lines of a function's answer above its text
+	fate     *fate      // what became of it, while a function's answer is read
+}
+
+// errChanged says that the text of a list is not what it was when it was parsed.
+var errChanged = errors.New("the text of the ResourceList was changed while it was in use")
+
+// newItem reads one resource from a tree that passed the gate. Names that a person or a policy decides by must be
+// showable.
+func newItem(n *yaml.Node) (*Item, error) {
+	if n.Kind != yaml.MappingNode {
+		return nil, problemf("item", n.Line, n.Column, "an item is not a mapping")
+	}
+	id, ok := identify(n)
+	if !ok {
+		return nil, problemf("item", n.Line, n.Column, "an item has no apiVersion or no kind").
+			withHint("every item is a Kubernetes object")
+	}
+	if err := checkIdentity(n); err != nil {
+		return nil, err
+	}
+	if isListKind(id) {
+		return nil, problemf("list", n.Line, n.Column, "an item is a %q, which holds resources of its own", id.Kind).
+			withHint("put the resources themselves into items")
+	}
+	return itemOf(id, n), nil
+}
+
+// itemOf is an item with the values of a tree.
+func itemOf(id Identity, n *yaml.Node) *Item {
+	it := &Item{Identity: id, node: n}
+	meta := field(n, "metadata")
+	if id.Name == "" {
+		it.generate = scalarField(meta, "generateName")
+	}
+	annotations := field(meta, "annotations")
+	for _, k := range originKeys {
+		it.placed = it.placed || field(annotations, k) != nil
+	}
+	return it
+}
+
+// keep gives an item its text and lets its values go.
+func (it *Item) keep(raw []byte, f form) *Item {
+	it.raw, it.form = raw, f
+	if f == listText {
+		it.indent = it.node.Column - 1
+	} else if it.node.Style&yaml.FlowStyle == 0 && it.node.Column == 1 {
+		it.line = it.node.Line
+	}
+	it.node = nil
+	return it
+}
+
+// Node is the item's mapping. It must not be changed.
+func (it *Item) Node() (*yaml.Node, error) { return it.tree() }
+
+// tree is the item's mapping. The error is errChanged.
+func (it *Item) tree() (*yaml.Node, error) {
+	if it.node != nil {
+		return it.node, nil
+	}
+	return decodeAgain(it.raw, it.form)
+}
+
+// decodeAgain reads text that passed the gate before.
+func decodeAgain(raw []byte, f form) (n *yaml.Node, err error) {
+	if f == listText {
+		n, err = decodeEntry(entry{text: raw})
+	} else {
+		n, err = decodeOne(raw)
+	}
+	if err == nil && n == nil {
+		err = errChanged
+	}
+	if err == nil {
+		const enough = 1 << 30 // it was counted before
+		err = (&gate{limits: Limits{Nodes: enough, Depth: enough}}).pass(n)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errChanged, err)
+	}
+	return n, nil
+}
+
+// isSecret says whether an identity is that of a Secret of the core group, in any version.
+func (id Identity) isSecret() bool { return id.Group == "" && id.Kind == "Secret" }
