@@ -12,11 +12,11 @@ import (
 
 const signedDir = "../testdata/signed"
 
-func readFixture(t *testing.T, elem ...string) []byte {
-	t.Helper()
+func readFixture(tb testing.TB, elem ...string) []byte {
+	tb.Helper()
 	b, err := os.ReadFile(filepath.Join(append([]string{signedDir}, elem...)...))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b
 }
@@ -29,20 +29,20 @@ type layout struct {
 	bundles []verify.Evidence
 }
 
-func readLayout(t *testing.T, name string) layout {
-	t.Helper()
+func readLayout(tb testing.TB, name string) layout {
+	tb.Helper()
 	var index struct {
 		Manifests []struct {
 			Digest      string
 			Annotations map[string]string
 		}
 	}
-	if err := json.Unmarshal(readFixture(t, name, "index.json"), &index); err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal(readFixture(tb, name, "index.json"), &index); err != nil {
+		tb.Fatal(err)
 	}
 	var l layout
 	blob := func(digest string) []byte {
-		return readFixture(t, name, "blobs", "sha256", strings.TrimPrefix(digest, "sha256:"))
+		return readFixture(tb, name, "blobs", "sha256", strings.TrimPrefix(digest, "sha256:"))
 	}
 	for _, m := range index.Manifests {
 		if m.Annotations["org.opencontainers.image.ref.name"] == "v1" {
@@ -57,7 +57,7 @@ func readLayout(t *testing.T, name string) layout {
 			Subject struct{ Digest string }
 		}
 		if err := json.Unmarshal(blob(m.Digest), &manifest); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		kind, source := verify.Bundle, "referrer"
 		switch tag := m.Annotations["org.opencontainers.image.ref.name"]; {
@@ -73,7 +73,7 @@ func readLayout(t *testing.T, name string) layout {
 		}
 	}
 	if l.digest == "" || len(l.bundles) == 0 {
-		t.Fatalf("layout %s holds %d bundles for the digest %q", name, len(l.bundles), l.digest)
+		tb.Fatalf("layout %s holds %d bundles for the digest %q", name, len(l.bundles), l.digest)
 	}
 	return l
 }

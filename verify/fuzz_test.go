@@ -136,8 +136,11 @@ func FuzzTrustPolicy(f *testing.F) {
 	f.Add([]byte(head + "trustRoot: {builtin: public-good}\nrules:\n- match: [a]\n  authorities: [{key: {file: k}, tlog: required, annotations: {\"a\": \"b\\n\"}}]\n"))
 	key, root := fixture(f, "cosign3-key.pub"), fixture(f, "loopback-root.json")
 	read := func(name string) ([]byte, error) {
-		if strings.HasSuffix(name, ".json") {
+		switch {
+		case strings.HasSuffix(name, ".json"):
 			return root, nil
+		case len(name) > 100:
+			return nil, os.ErrNotExist
 		}
 		return key, nil
 	}
