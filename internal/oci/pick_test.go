@@ -225,6 +225,28 @@ func TestFetchRefusesWhatIsNoModule(t *testing.T) {
 	}
 }
 
+// TestFetchImageLayerSwapped: a layer that was replaced by another well-formed one is found out by its digest, also where the config
+// says nothing of its content, and what it held is not used.
+func TestFetchImageLayerSwapped(t *testing.T) {
+	t.Parallel()
+	for _, tail := range []bool{false, true} {
+		b := blobs{}
+		good, evil := layout.Tar(file("a.wasm", layout.Module)), layout.Tar(file("a.wasm", []byte("\x00asm\x01\x00\x00\x00\x00\x01\x00")))
+		if tail { // only what follows the archive's end differs
+			good = append(good, make([]byte, 512)...)
+			evil = append(append([]byte{}, good[:len(good)-1]...), 'x')
+		}
+		if len(good) != len(evil) {
+			t.Fatal("the two layers are not of the same size")
+		}
+		config0, layer := b.AddJSON(layout.TypeImageConfig, map[string]any{"os": "wasi", "architecture": "wasm"}), b.Add(layout.TypeTar, good)
+		top := b.AddManifest(layout.Manifest{Config: &config0, Layers: []desc{layer}})
+		mustFetch(t, config(), saved(t, b, top))
+		b[layer.Digest] = evil
+		refused(t, config(), saved(t, b, top), "artifact.digest_mismatch")
+	}
+}
+
 func TestFetchPlatformOnRequest(t *testing.T) {
 	t.Parallel()
 	b := blobs{}
