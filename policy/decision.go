@@ -13,6 +13,11 @@ type Decision struct {
 	Engine   string      `json:"engine"`   // EngineAuto, EngineInterpreter or EngineCompiler
 	Jail     string      `json:"jail"`     // the least that must confine the child: JailFull, JailPartial or JailNone
 	Policy   string      `json:"policy"`   // digest of the policy that decided
+
+	// Waived is what the policy would have granted, were its own reasons not
+	// against the run: for a trial in which refusals are only reported. It is
+	// nil where Allow is true and where the policy itself is at fault.
+	Waived *Decision `json:"-"`
 }
 
 // Grants are worldly things that a function gets only where a policy says so.
@@ -130,6 +135,7 @@ func decodeOutput(value any) Decision {
 
 // settle closes a decision: allow stands only where nothing speaks against.
 func settle(out Decision, problems []Reason) Decision {
+	var waived *Decision
 	switch {
 	case len(problems) > 0:
 		out.Reasons = append(out.Reasons, problems...)
@@ -138,6 +144,10 @@ func settle(out Decision, problems []Reason) Decision {
 			ID: ReasonContradiction, Message: "the policy allows and gives reasons against",
 			Remedy: "make allow depend on the reasons: allow if count(reasons) == 0",
 		})
+	case !out.Allow && len(out.Reasons) > 0:
+		proposal := out
+		proposal.Reasons, proposal.Warnings = []Reason{}, []Reason{}
+		waived = &proposal
 	case !out.Allow && len(out.Reasons) == 0:
 		out.Reasons = append(out.Reasons, Reason{
 			ID: ReasonUnexplained, Message: "the policy does not allow and gives no reason",
@@ -146,7 +156,7 @@ func settle(out Decision, problems []Reason) Decision {
 	}
 	out.Reasons, out.Warnings = sortReasons(out.Reasons), sortReasons(out.Warnings)
 	if len(out.Reasons) > 0 {
-		return Decision{Reasons: out.Reasons, Warnings: out.Warnings}
+		return Decision{Reasons: out.Reasons, Warnings: out.Warnings, Waived: waived}
 	}
 	return out
 }

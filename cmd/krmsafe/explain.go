@@ -11,6 +11,7 @@ import (
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/internal/plain"
 	"github.com/krmsafe/krmsafe/policy"
+	"github.com/krmsafe/krmsafe/sandbox"
 	"github.com/krmsafe/krmsafe/verify"
 )
 
@@ -35,6 +36,7 @@ func explain(err error) (code int, hint string) {
 		compile  *policy.CompileError
 		load     *policy.LoadError
 		syntax   *krm.SyntaxError
+		jail     *sandbox.JailError
 	)
 	switch {
 	case errors.As(err, &usage):
@@ -49,6 +51,8 @@ func explain(err error) (code int, hint string) {
 		return pipeline.ExitUsage, load.Hint
 	case errors.As(err, &syntax):
 		return pipeline.ExitError, syntax.Hint
+	case errors.As(err, &jail):
+		return pipeline.ExitError, jail.Hint
 	case errors.Is(err, context.Canceled):
 		return pipeline.ExitError, "it was interrupted; nothing was printed"
 	case errors.As(err, &registry):
@@ -57,5 +61,43 @@ func explain(err error) (code int, hint string) {
 		return pipeline.ExitError, "check the path; it is relative to the current folder"
 	default:
 		return pipeline.ExitError, ""
+	}
+}
+
+// reasonOf gives the stable code of an error, for reports and audit logs.
+func reasonOf(err error) string {
+	var (
+		usage    *pipeline.UsageError
+		ref      *oci.RefError
+		registry *oci.RegistryError
+		trust    *verify.PolicyError
+		compile  *policy.CompileError
+		load     *policy.LoadError
+		syntax   *krm.SyntaxError
+		jail     *sandbox.JailError
+	)
+	switch {
+	case errors.As(err, &usage):
+		return "usage"
+	case errors.As(err, &ref):
+		return ref.Code
+	case errors.As(err, &trust):
+		return trust.Code
+	case errors.As(err, &compile):
+		return compile.Code()
+	case errors.As(err, &load):
+		return load.Code
+	case errors.As(err, &syntax):
+		return syntax.Code
+	case errors.As(err, &jail):
+		return jail.Code
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.As(err, &registry):
+		return registry.Code
+	case errors.Is(err, errBug):
+		return "internal"
+	default:
+		return "error"
 	}
 }

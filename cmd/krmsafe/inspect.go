@@ -56,7 +56,7 @@ func (a *app) inspectModule(ctx context.Context, f inspectFlags, args []string) 
 	if err := nameInspected(&f, args); err != nil {
 		return 0, err
 	}
-	p, err := a.pipeline(ctx, f.module, policyFlags{}, f.sandbox, nil)
+	p, err := a.pipeline(ctx, runFlags{module: f.module, sandbox: f.sandbox}, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -73,7 +73,7 @@ func (a *app) inspectModule(ctx context.Context, f inspectFlags, args []string) 
 		return 0, err
 	}
 	if code := rep.Outcome.ExitCode(); rep.Outcome.Stage != "" {
-		return code, report.Text(a.err, rep, false)
+		return code, report.Text(a.err, rep, report.Options{})
 	}
 	if f.output == "json" {
 		enc := json.NewEncoder(a.out)

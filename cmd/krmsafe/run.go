@@ -1,36 +1,35 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
-	"github.com/krmsafe/krmsafe/internal/report"
 	"github.com/krmsafe/krmsafe/policy"
 	"github.com/krmsafe/krmsafe/sandbox"
 )
 
 // runFlags are the flags of `krmsafe run`.
 type runFlags struct {
-	module     moduleFlags
-	policy     policyFlags
-	sandbox    sandboxFlags
-	fnConfig   string
-	to         string
-	output     string
-	reportFile string
-	failOn     string
-	quiet      bool
-	lower      policy.Limits
+	module   moduleFlags
+	policy   policyFlags
+	sandbox  sandboxFlags
+	view     viewFlags
+	report   reportFlags
+	audit    auditFlags
+	fnConfig string
+	kind     string
+	mode     string
+	to       string
+	failOn   string
+	lower    policy.Limits
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -44,9 +43,11 @@ from standard input, a file or a directory.
 The module is named by --image or --file, or else by the functionConfig's own
 annotation config.kubernetes.io/function (wasip1: {image: …} or {file: …}). An
 image must be signed by a key named with --key. A Rego policy then decides
-whether it may run and with which limits; it runs in a process of its own,
-without files, network or environment. Only if all of that went well, and what
-the function returned is a well-formed ResourceList, is it printed.
+whether it may run, with which limits, and what it sees; it runs in a process of
+its own, without files, network or environment. Resources that it is not shown
+are put back unchanged; of Secrets it sees placeholders, unless the policy says
+otherwise. What it changed is compared field by field, and the policy decides
+again. Only if all of that went well is the result printed.
 
 Exit codes: 0 ran and the output was allowed, 1 could not judge, 2 usage or
 configuration, 3 refused before running, 4 stopped while running, 5 output
@@ -65,13 +66,15 @@ refused. On any other code than 0 nothing is printed on standard output.`,
 	f.module.register(cmd)
 	f.policy.register(cmd)
 	f.sandbox.register(cmd)
+	f.view.register(cmd)
+	f.report.register(cmd)
+	f.audit.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.fnConfig, "fn-config", "", "file with the functionConfig")
+	flags.StringVarP(&f.kind, "type", "t", "mutator", "what the function is for: mutator (or transformer), validator or generator")
+	flags.StringVar(&f.mode, "mode", string(pipeline.ModeEnforce), "enforce, or warn: report what the policy refuses and go on; lowers safety")
 	flags.StringVar(&f.to, "to", "resourcelist", "what to print: resourcelist or manifests")
-	flags.StringVarP(&f.output, "output", "o", "text", "the report on standard error: text or json")
-	flags.StringVar(&f.reportFile, "report-file", "", "write the report to this file instead")
 	flags.StringVar(&f.failOn, "fail-on", krm.SeverityError, "refuse the output on results of this severity or above: error, warning, info or never")
-	flags.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing of a run that went well but its results")
 	registerLimits(cmd, &f.lower)
 	return cmd
 }
@@ -83,120 +86,99 @@ func registerLimits(cmd *cobra.Command, l *policy.Limits) {
 	flags.DurationVar(&l.CompileTimeout, "compile-timeout", 0, "lower the policy's limit on the time spent compiling")
 	flags.Uint32Var(&l.MemoryPages, "memory-pages", 0, "lower the policy's memory limit, in pages of 64 KiB")
 	flags.Uint64Var(&l.Fuel, "fuel", 0, "lower the policy's fuel limit, in units of fuel/v1")
+	flags.Uint32Var(&l.TableElements, "table-elements", 0, "lower the policy's limit on the entries of all tables")
+	flags.Uint32Var(&l.CallDepth, "call-depth", 0, "lower the policy's limit on nested calls")
+	flags.Int64Var(&l.CompileBytes, "compile-bytes", 0, "lower the policy's limit on the memory for compiling, in bytes")
 	flags.Int64Var(&l.OutputBytes, "output-bytes", 0, "lower the policy's limit on the function's output, in bytes")
+	flags.Int64Var(&l.StderrBytes, "stderr-bytes", 0, "lower the policy's limit on the function's standard error, in bytes")
+}
+
+// roles are the words of --type: kpt's, and those of the policy.
+var roles = map[string]string{
+	"mutator": policy.RoleTransformer, "transformer": policy.RoleTransformer,
+	"validator": policy.RoleValidator, "generator": policy.RoleGenerator,
 }
 
 func (a *app) runFunction(ctx context.Context, f runFlags, args []string) (int, error) {
+	if err := f.report.check(); err != nil {
+		return 0, err
+	}
+	log, err := f.audit.open(a.err)
+	if err != nil {
+		return a.finish(nil, err, f, &auditLog{})
+	}
+	rep, err := a.judge(ctx, f, args)
+	code, err := a.finish(rep, err, f, log)
+	return code, errors.Join(err, log.close())
+}
+
+// errBug is in the chain of an error that should have been impossible.
+var errBug = errors.New("this is a bug in krmsafe")
+
+// judge goes as far as the report: nothing is printed here. A panic is an error
+// like others, so that it is reported and audited and nothing leaves.
+func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeline.Report, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			rep, err = nil, fmt.Errorf("%w: %v", errBug, cause)
+		}
+	}()
 	for _, err := range []error{
 		oneOf("--to", f.to, "resourcelist", "manifests"),
-		oneOf("--output", f.output, "text", "json"),
+		oneOf("--type", f.kind, "mutator", "transformer", "validator", "generator"),
+		oneOf("--mode", f.mode, string(pipeline.ModeEnforce), string(pipeline.ModeWarn)),
 		oneOf("--fail-on", f.failOn, krm.SeverityError, krm.SeverityWarning, krm.SeverityInfo, pipeline.FailNever),
 	} {
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
+	}
+	view, err := f.view.selection()
+	if err != nil {
+		return nil, err
 	}
 	box, err := sandbox.New(f.sandbox.config())
 	if err != nil {
-		return 0, &pipeline.UsageError{Message: err.Error()}
+		return nil, &pipeline.UsageError{Message: err.Error()}
 	}
 	defer func() { _ = box.Close() }()
-	p, err := a.pipeline(ctx, f.module, f.policy, f.sandbox, box)
+	go func() { _, _ = box.Prepare(ctx) }() // its start hides behind all that is read here
+	p, err := a.pipeline(ctx, f, box)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	input, err := a.input(args, f.fnConfig)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	req := pipeline.Request{Image: f.module.image, File: f.module.file, Input: input, Lower: f.lower, FailOn: f.failOn}
+	req := pipeline.Request{
+		Image: f.module.image, File: f.module.file, Input: input, Lower: f.lower, FailOn: f.failOn, Role: roles[f.kind], View: view,
+	}
 	if err := nameModule(&req, f.fnConfig); err != nil {
-		return 0, err
+		return nil, err
 	}
-	rep, err := p.Run(ctx, req)
-	if err != nil {
-		return 0, err
-	}
-	return a.finish(rep, f)
-}
-
-// finish writes the report and then, if all went well, the product. The product
-// is complete before its first byte is written.
-func (a *app) finish(rep *pipeline.Report, f runFlags) (int, error) {
-	var product []byte
-	if rep.Emit != nil {
-		encode := rep.Emit.Encode
-		if f.to == "manifests" {
-			encode = rep.Emit.Manifests
-		}
-		var err error
-		if product, err = encode(); err != nil {
-			return 0, fmt.Errorf("writing the output: %w", err)
-		}
-	}
-	if err := a.writeReport(rep, f); err != nil {
-		return 0, err
-	}
-	code := rep.Outcome.ExitCode()
-	if code != pipeline.ExitOK {
-		return code, nil
-	}
-	if _, err := a.out.Write(product); err != nil {
-		return 0, fmt.Errorf("writing standard output: %w", err)
-	}
-	return code, nil
-}
-
-func (a *app) writeReport(rep *pipeline.Report, f runFlags) error {
-	var buf bytes.Buffer
-	var err error
-	if f.output == "json" {
-		err = report.JSON(&buf, rep)
-	} else {
-		err = report.Text(&buf, rep, f.quiet)
-	}
-	if err != nil {
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	if f.reportFile != "" {
-		if err := os.WriteFile(f.reportFile, buf.Bytes(), 0o600); err != nil {
-			return fmt.Errorf("writing the report: %w", err)
-		}
-		if f.output == "text" || rep.Outcome.OK {
-			return nil
-		}
-		buf.Reset() // a refusal is told on standard error as well
-		err = report.Text(&buf, rep, f.quiet)
-	}
-	if err == nil {
-		_, err = a.err.Write(buf.Bytes())
-	}
-	return err
+	return p.Run(ctx, req)
 }
 
 // pipeline puts together what the flags name.
-func (a *app) pipeline(ctx context.Context, m moduleFlags, p policyFlags, s sandboxFlags, box *sandbox.Sandbox) (*pipeline.Pipeline, error) {
-	client, err := m.client(a.getenv)
+func (a *app) pipeline(ctx context.Context, f runFlags, box *sandbox.Sandbox) (*pipeline.Pipeline, error) {
+	client, err := f.module.client(a.getenv)
 	if err != nil {
 		return nil, err
 	}
-	verifier, err := m.verifier()
+	verifier, err := f.module.verifier()
 	if err != nil {
 		return nil, err
 	}
-	rego, name, err := p.load(ctx)
+	rego, name, err := f.policy.load(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return pipeline.New(pipeline.Config{
-		Registry: client, Verifier: verifier, AllowUnsigned: m.allowUnsigned, Policy: rego, PolicyName: name,
-		Sandbox: box, Runtime: runtimeFacts(s.engine, s.jail), Date: today(), KRM: krm.DefaultLimits(),
+		Registry: client, Verifier: verifier, AllowUnsigned: f.module.allowUnsigned, Policy: rego, PolicyName: name,
+		Sandbox: box, Runtime: runtimeFacts(f.sandbox.engine, f.sandbox.jail), Date: today(), KRM: krm.DefaultLimits(),
+		Mode: pipeline.Mode(f.mode), Random: rand.Reader,
 	})
-}
-
-// today is the day in UTC. Policies compare dated exceptions with it.
-func today() string {
-	return time.Now().UTC().Format(time.DateOnly) //nolint:forbidigo // the one clock a command reads
 }
 
 // input reads the resources, from standard input where no path is given.

@@ -15,7 +15,9 @@ type sandboxFlags struct {
 func (f *sandboxFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.engine, "engine", "auto", "compiler, interpreter, or auto, which takes the cheaper one")
-	flags.StringVar(&f.jail, "jail", "full", "how much the module's process must be confined: full, partial or none; less than full lowers safety")
+	flags.StringVar(&f.jail, "require-jail", "full", "how much the module's process must be confined: full, partial or none; less than full lowers safety")
+	flags.StringVar(&f.jail, "jail", "full", "--require-jail")
+	_ = flags.MarkHidden("jail") // the shorter word, for those who remember it
 }
 
 func (f *sandboxFlags) config() sandbox.Config {

@@ -4,95 +4,115 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/sandbox"
 )
 
-// FailNever is the Request.FailOn under which no result refuses the output.
-const FailNever = "never"
-
-// run executes the module and reports how it ended. The results of a function
-// that failed are read all the same: they are what it has to say.
-func (j *judgement) run(ctx context.Context, stdin []byte) (*sandbox.Result, error) {
-	result, err := j.p.cfg.Sandbox.Run(ctx, j.module, stdin, sandbox.Limits(j.limits))
+// run shows the function what the view holds, executes it and reports how it
+// ended. The results of a function that failed are read all the same: they are
+// what it has to say.
+func (j *judgement) run(ctx context.Context) (*sandbox.Result, error) {
+	if err := j.show(); err != nil {
+		return nil, err
+	}
+	result, err := j.p.cfg.Sandbox.Do(ctx, sandbox.Job{
+		Module: j.module, Stdin: j.exchange.Input(), Limits: sandbox.Limits(j.limits), Engine: j.engine,
+		Grants: sandbox.Grants{Clock: j.terms.Grants.Clock, Random: j.terms.Grants.Random},
+	})
 	if err != nil {
+		if j.refuseJail(err) {
+			return nil, nil
+		}
 		return nil, fmt.Errorf("running %s: %w", j.name(), err)
 	}
-	j.report.Run = &Execution{
-		Engine: string(result.Engine), Jail: result.Jail.Level, ExitCode: result.ExitCode, MemoryPages: result.Usage.MemoryPages,
-		Fuel: result.Usage.Fuel, CPU: result.Usage.CPU, Wall: result.Usage.Wall, Stderr: string(result.Stderr),
+	j.report.Run = j.execution(result)
+	if missing := j.report.Run.Jail.Missing; len(missing) > 0 {
+		j.warn("jail.incomplete", "the function's process was not confined by "+strings.Join(missing, ", "),
+			"run on Linux 6.12 or later, without --require-jail")
 	}
 	if stop := result.Stop; stop != nil {
 		j.refuse(StageRun, stop.Code, j.about(stop.Message), stop.Hint)
 		if found, err := krm.ParseResults(result.Stdout, j.p.cfg.KRM); err == nil {
-			j.report.Results = results(found)
+			j.report.Results = j.results(found)
 		}
 	}
 	return result, nil
 }
 
-// check judges what the function returned: a well-formed ResourceList, and no
-// result at or above the severity that the request names.
-func (j *judgement) check(result *sandbox.Result) error {
-	out, err := krm.ParseOutput(result.Stdout, j.p.cfg.KRM)
-	var bad *krm.OutputError
-	switch {
-	case errors.As(err, &bad):
-		j.refuse(StageCheck, bad.Code, j.about(bad.Error()), bad.Hint)
-		return nil
-	case err != nil:
-		return fmt.Errorf("reading the output of %s: %w", j.name(), err)
+// show makes the function's input of what both the policy and the operator let
+// it see, with placeholders in Secrets unless the policy says otherwise.
+func (j *judgement) show() error {
+	view := krm.View{
+		Match: selectors(j.terms.View.Match), Exclude: selectors(j.terms.View.Exclude), Secrets: secretMode(j.terms.View.Secrets),
+		Also: &krm.View{Match: selectors(j.req.View.Match), Exclude: selectors(j.req.View.Exclude)},
 	}
-	j.report.Results = results(out.Results)
-	if n := failing(out.Results, j.req.FailOn); n > 0 {
-		j.refuse(StageCheck, "output.results", fmt.Sprintf("%s reported %d result(s) of severity %s or above", j.name(), n, j.req.FailOn),
-			"mend what the results name, or choose another --fail-on")
-		return nil
-	}
-	// A function may not change the configuration it was given (KRM Functions
-	// Specification, functionConfig): what it returned in its place is dropped.
-	out.FunctionConfig = j.req.Input.FunctionConfig
-	emit, err := out.Encode()
+	exchange, err := krm.NewExchange(j.req.Input, view, j.p.cfg.Random)
 	if err != nil {
-		return fmt.Errorf("writing the output of %s: %w", j.name(), err)
+		return fmt.Errorf("writing the input of %s: %w", j.name(), err)
 	}
-	j.report.Output = document(len(out.Items), emit)
-	j.report.Outcome = Outcome{OK: true, Stage: StageDone, Code: "ok", Message: "ran, and the output was allowed"}
-	j.report.Emit = out
+	j.exchange = exchange
+	j.report.View.Seen, j.report.View.Redacted = exchange.Shown(), exchange.Redacted()
+	j.report.View.HeldBack = len(j.req.Input.Items) - exchange.Shown()
 	return nil
 }
 
-// ranks orders severities; what a function calls something else counts as an
-// error, the severity of a result that names none.
-var ranks = map[string]int{krm.SeverityInfo: 1, krm.SeverityWarning: 2, krm.SeverityError: 3}
-
-func failing(list []krm.Result, failOn string) int {
-	if failOn == FailNever {
-		return 0
+// refuseJail takes the error of a jail that does not hold for the refusal that
+// it is: nothing of the module was sent to its process.
+func (j *judgement) refuseJail(err error) bool {
+	var jail *sandbox.JailError
+	if !errors.As(err, &jail) || jail.Code != sandbox.CodeJailIncomplete {
+		return false
 	}
-	n := 0
-	for _, r := range list {
-		rank, known := ranks[r.Severity]
-		if !known || rank >= ranks[failOn] {
-			n++
-		}
-	}
-	return n
+	j.refuse(StageDecide, jail.Code, j.about(jail.Message), jail.Hint)
+	return true
 }
 
-func results(list []krm.Result) []Result {
+func (j *judgement) execution(result *sandbox.Result) *Execution {
+	u := result.Usage
+	return &Execution{
+		Engine: string(result.Engine), Jail: jailOf(result.Jail), ExitCode: result.ExitCode,
+		MemoryPages: u.MemoryPages, Fuel: u.Fuel, CPU: u.CPU, Wall: u.Wall, PeakBytes: u.PeakBytes,
+		Stderr: redactLines(string(result.Stderr), j.exchange.Redact),
+	}
+}
+
+// jailOf is empty where the function was stopped before there was a child.
+func jailOf(r sandbox.JailReport) Jail {
+	out := Jail{Level: r.Level, Platform: r.Platform, LandlockABI: r.LandlockABI, Layers: []Layer{}, Missing: []string{}}
+	for _, l := range r.Layers {
+		out.Layers = append(out.Layers, Layer{Name: l.Layer, Held: l.Held, Detail: l.Detail})
+	}
+	out.Missing = append(out.Missing, r.Missing()...)
+	return out
+}
+
+// redactLines replaces each line that holds a placeholder of this run.
+func redactLines(text string, redact func(string) string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = redact(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (j *judgement) results(list []krm.Result) []Result {
+	redact := j.exchange.Redact
 	out := make([]Result, 0, len(list))
 	for _, r := range list {
-		result := Result{Severity: r.Severity, Message: r.Message, Tags: r.Tags}
+		result := Result{Severity: r.Severity, Message: redact(r.Message), Tags: map[string]string{}}
+		for k, v := range r.Tags {
+			result.Tags[redact(k)] = redact(v)
+		}
 		if r.ResourceRef != nil {
 			result.Resource = ResourceRef(*r.ResourceRef)
 		}
-		if r.Field != nil {
-			result.Field = Field(*r.Field)
+		if f := r.Field; f != nil {
+			result.Field = Field{Path: f.Path, CurrentValue: redact(f.CurrentValue), ProposedValue: redact(f.ProposedValue)}
 		}
 		if r.File != nil {
-			result.File = r.File.Path
+			result.File = redact(r.File.Path)
 		}
 		out = append(out, result)
 	}

@@ -1,9 +1,12 @@
 package pipeline
 
 import (
+	"time"
+
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/policy"
 	"github.com/krmsafe/krmsafe/sandbox"
+	"github.com/krmsafe/krmsafe/verify"
 )
 
 // facts gathers everything that is known of the run before it starts: what the
@@ -15,8 +18,11 @@ func (j *judgement) facts() policy.Facts {
 		Runtime:   j.p.cfg.Runtime,
 		Resources: resourceFacts(krm.Summarize(j.req.Input)),
 	}
+	if j.confinement != "" {
+		f.Runtime.Jail = j.confinement
+	}
 	f.Request.Date = j.p.cfg.Date
-	f.Request.Flags = policy.Flags{AllowUnsigned: j.p.cfg.AllowUnsigned}
+	f.Request.Flags = policy.Flags{AllowUnsigned: j.p.cfg.AllowUnsigned, RequireJail: j.p.cfg.Runtime.Jail}
 	if j.artifact != nil {
 		f.Unverified.Annotations = j.artifact.Annotations
 	}
@@ -24,19 +30,30 @@ func (j *judgement) facts() policy.Facts {
 		f.FunctionConfig = policy.FunctionConfig{APIVersion: c.APIVersion(), Kind: c.Kind, Name: c.Name, Namespace: c.Namespace}
 	}
 	if j.provenance.Verified() {
-		f.Verified.Signed = true
-		for _, s := range j.provenance.Signatures() {
-			f.Verified.Signatures = append(f.Verified.Signatures, policy.Signature{
-				Authority: s.Authority, Type: s.Type, KeyID: s.KeyID, Annotations: s.Annotations,
-			})
-		}
-		for _, a := range j.provenance.Attestations() {
-			f.Verified.Attestations = append(f.Verified.Attestations, policy.Attestation{
-				Authority: a.Authority, PredicateType: a.PredicateType, Predicate: a.Predicate,
-			})
-		}
+		f.Verified = verifiedFacts(j.provenance)
 	}
 	return f.Normalize()
+}
+
+// verifiedFacts is signed truth and nothing else.
+func verifiedFacts(p *verify.Provenance) policy.Verified {
+	v := policy.Verified{Signed: true, Rule: p.Rule()}
+	for _, s := range p.Signatures() {
+		fact := policy.Signature{
+			Authority: s.Authority, Type: s.Type, Format: s.Format, KeyID: s.KeyID, Issuer: s.Issuer, Subject: s.Subject,
+			Annotations: s.Annotations, Extensions: s.Extensions,
+		}
+		for _, t := range s.Timestamps {
+			fact.Timestamps = append(fact.Timestamps, policy.Timestamp{Type: t.Type, URI: t.URI, Time: t.Time.UTC().Format(time.RFC3339)})
+		}
+		v.Signatures = append(v.Signatures, fact)
+	}
+	for _, a := range p.Attestations() {
+		v.Attestations = append(v.Attestations, policy.Attestation{
+			Authority: a.Authority, PredicateType: a.PredicateType, Predicate: a.Predicate,
+		})
+	}
+	return v
 }
 
 func resourceFacts(s krm.Summary) policy.Resources {

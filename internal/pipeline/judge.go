@@ -6,8 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
+	"time"
 
+	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/policy"
 	"github.com/krmsafe/krmsafe/sandbox"
@@ -20,23 +23,20 @@ type judgement struct {
 	req     Request
 	report  *Report
 	lenient bool // an unsigned module goes on, for Inspect
+	stage   Stage
+	waived  bool // the policy refused, and ModeWarn let it go on
 
-	request    policy.Request
-	artifact   *oci.Artifact // nil for a local file
-	bytes      []byte        // the module that is judged, read once
-	provenance *verify.Provenance
-	module     *sandbox.Module
-	limits     policy.Limits
-}
-
-func newReport(req Request, stdin []byte) *Report {
-	return &Report{
-		Version: ReportVersion,
-		Input:   document(len(req.Input.Items), stdin),
-		// Lists are never null in JSON.
-		Signatures: []Signature{}, Rejected: []Candidate{}, Results: []Result{}, Warnings: []string{},
-		Policy: Policy{Reasons: []Reason{}},
-	}
+	request     policy.Request
+	artifact    *oci.Artifact // nil for a local file
+	bytes       []byte        // the module that is judged, read once
+	provenance  *verify.Provenance
+	module      *sandbox.Module
+	confinement string          // of the child, as far as it is known
+	known       policy.Facts    // what the policy was asked about
+	terms       policy.Decision // what it grants
+	limits      policy.Limits   // those, lowered by the request
+	engine      sandbox.Engine
+	exchange    *krm.Exchange
 }
 
 func document(items int, data []byte) Document {
@@ -123,11 +123,21 @@ func (j *judgement) verify(ctx context.Context) error {
 	j.provenance = provenance
 	j.reject(provenance.Rejected())
 	for _, s := range provenance.Signatures() {
-		j.report.Signatures = append(j.report.Signatures, Signature{
-			Authority: s.Authority, Type: s.Type, KeyID: s.KeyID, Annotations: s.Annotations,
-		})
+		j.report.Signatures = append(j.report.Signatures, signature(s))
 	}
 	return nil
+}
+
+func signature(s verify.Signature) Signature {
+	out := Signature{
+		Authority: s.Authority, Type: s.Type, Format: s.Format, KeyID: s.KeyID, Issuer: s.Issuer, Subject: s.Subject,
+		Annotations: map[string]string{}, Timestamps: []Timestamp{},
+	}
+	maps.Copy(out.Annotations, s.Annotations)
+	for _, t := range s.Timestamps {
+		out.Timestamps = append(out.Timestamps, Timestamp{Type: t.Type, URI: t.URI, Time: t.Time.UTC().Format(time.RFC3339)})
+	}
+	return out
 }
 
 func (j *judgement) reject(candidates []verify.Candidate) {
@@ -165,38 +175,6 @@ func (j *judgement) inspect(context.Context) error {
 	j.report.Function.ModuleDigest = module.Digest()
 	j.report.Function.SizeBytes = int64(len(j.bytes))
 	return nil
-}
-
-// decide asks the policy and settles the limits.
-func (j *judgement) decide(ctx context.Context) error {
-	decision, err := j.p.cfg.Policy.Admit(ctx, j.facts())
-	if err != nil {
-		return fmt.Errorf("asking the policy: %w", err)
-	}
-	j.report.Policy = Policy{
-		Name: j.p.cfg.PolicyName, Digest: j.p.cfg.Policy.Digest(), Allow: decision.Allow, Reasons: reasons(decision.Reasons),
-	}
-	for _, w := range decision.Warnings {
-		j.report.Warnings = append(j.report.Warnings, w.Message)
-	}
-	if !decision.Allow {
-		j.refuse(StageDecide, "policy.denied", fmt.Sprintf("policy %s does not allow %s", j.p.cfg.PolicyName, j.name()), "")
-		return nil
-	}
-	j.limits, err = lower(decision.Limits, j.req.Lower)
-	if err != nil {
-		return err
-	}
-	j.report.Policy.Limits = limits(j.limits)
-	return nil
-}
-
-func reasons(list []policy.Reason) []Reason {
-	out := make([]Reason, 0, len(list))
-	for _, r := range list {
-		out = append(out, Reason(r))
-	}
-	return out
 }
 
 // about puts the module's name before a message that does not begin with it.

@@ -14,11 +14,17 @@ const (
 	StageRun     Stage = "run"
 	StageCheck   Stage = "check"
 	StageDone    Stage = "done"
+
+	// StageError is the stage of a report in place of which there was an
+	// error: krmsafe could not judge.
+	StageError Stage = "error"
 )
 
-// An Outcome is how a run ended. The zero Outcome is not OK.
+// An Outcome is how a run ended. The zero Outcome is not OK. Waived tells that
+// the policy would have refused it, and that ModeWarn let it go on.
 type Outcome struct {
 	OK      bool   `json:"ok"`
+	Waived  bool   `json:"waived"`
 	Stage   Stage  `json:"stage"`
 	Code    string `json:"code"`
 	Message string `json:"message"`

@@ -5,6 +5,13 @@
 //
 //	fetch → verify → inspect → decide → run → check → emit
 //
+// A function sees what both the policy and the request let it see, with
+// placeholders in place of Secrets; what it returns passes a gate that no policy
+// opens, gets the real values back where each placeholder still stands at its
+// own place, and is compared with the input field by field; the policy then
+// judges the changes. See package krm for the gate and package policy for both
+// judgements.
+//
 // It knows the rooms that do each of these and nothing of how they do it; it
 // does not know how a report is shown, where a policy came from, or flags.
 //
@@ -17,6 +24,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/oci"
@@ -51,6 +60,11 @@ type Config struct {
 	Date string
 	// KRM bounds the function's output when it is read back.
 	KRM krm.Limits
+	// Mode says what becomes of a policy's refusal; the zero Mode enforces.
+	Mode Mode
+	// Random makes the placeholders of Secrets; it must not be predictable, so
+	// it is crypto/rand's Reader outside of tests. It must not be nil for Run.
+	Random io.Reader
 }
 
 // A Pipeline judges and runs functions. It may be used by several goroutines
@@ -68,9 +82,14 @@ func New(cfg Config) (*Pipeline, error) {
 		return nil, errors.New("pipeline: no policy")
 	case cfg.KRM == (krm.Limits{}):
 		return nil, errors.New("pipeline: no limits for the output")
+	case cfg.Mode != "" && cfg.Mode != ModeEnforce && cfg.Mode != ModeWarn:
+		return nil, usagef("use enforce or warn", "unknown mode %q", cfg.Mode)
 	case cfg.Verifier != nil && cfg.AllowUnsigned:
 		return nil, usagef("leave one of them out",
 			"--allow-unsigned contradicts a trusted key: an image is either verified or it is not")
+	}
+	if cfg.Mode == "" {
+		cfg.Mode = ModeEnforce
 	}
 	return &Pipeline{cfg: cfg}, nil
 }
@@ -90,44 +109,64 @@ type Request struct {
 	// FailOn is the severity from which on a result refuses the output:
 	// "error", "warning", "info", or "never".
 	FailOn string
+	// Role is what the function is for: policy.RoleTransformer, RoleGenerator
+	// or RoleValidator. Empty is a transformer.
+	Role string
+	// View narrows what the function sees; the policy narrows it further.
+	View Selection
 }
 
-// Run judges the request and, if it is allowed, runs the function. The Report
-// is nil if and only if the error is not. Errors: *UsageError where the request
+// A Selection chooses resources in kpt's words: only those that one selector of
+// Match fits, or all where it is empty, and none that one of Exclude fits.
+type Selection struct {
+	Match   []policy.Selector `json:"match"`
+	Exclude []policy.Selector `json:"exclude"`
+}
+
+// Run judges the request and, if it is allowed, runs the function. Where there
+// is an error the Report, if there is one, holds what was found until then, and
+// its Emit is nil. Errors: *UsageError where the request
 // cannot be carried out as written, *oci.RefError and *oci.RegistryError where
 // the image could not be fetched, and others that say what failed.
 func (p *Pipeline) Run(ctx context.Context, req Request) (*Report, error) {
-	if p.cfg.Sandbox == nil {
+	switch {
+	case p.cfg.Sandbox == nil:
 		return nil, errors.New("pipeline: no sandbox to run in")
+	case p.cfg.Random == nil:
+		return nil, errors.New("pipeline: no source of random numbers")
 	}
-	if err := checkRequest(req); err != nil {
+	if err := checkRequest(&req); err != nil {
 		return nil, err
-	}
-	stdin, err := req.Input.Encode()
-	if err != nil {
-		return nil, fmt.Errorf("writing the function's input: %w", err)
 	}
 	// The child's start hides behind the fetch. Should it fail, the run says so.
 	go func() { _, _ = p.cfg.Sandbox.Prepare(ctx) }()
-	j := &judgement{p: p, req: req, report: newReport(req, stdin)}
-	for _, stage := range []func(context.Context) error{j.fetch, j.verify, j.inspect, j.decide} {
-		if err := stage(ctx); err != nil {
-			return nil, err
-		}
-		if j.refused() {
-			return j.report, nil
-		}
-	}
-	result, err := j.run(ctx, stdin)
+	input, err := req.Input.Encode()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("writing the function's input: %w", err)
 	}
-	if !j.refused() {
-		if err := j.check(result); err != nil {
-			return nil, err
+	j := &judgement{p: p, req: req, report: p.newReport(req, input)}
+	if err := j.walk(ctx, j.fetch, j.verify, j.inspect, j.decide); err != nil || j.refused() {
+		return j.report, err
+	}
+	j.stage = StageRun
+	result, err := j.run(ctx)
+	if err != nil || j.refused() {
+		return j.report, err
+	}
+	j.stage = StageCheck
+	return j.report, j.check(ctx, result)
+}
+
+// walk goes through the stages before the run, in order, until one refuses.
+func (j *judgement) walk(ctx context.Context, stages ...func(context.Context) error) error {
+	names := []Stage{StageFetch, StageVerify, StageInspect, StageDecide}
+	for i, stage := range stages {
+		j.stage = names[i]
+		if err := stage(ctx); err != nil || j.refused() {
+			return err
 		}
 	}
-	return j.report, nil
+	return nil
 }
 
 // Inspect fetches and verifies the module and gathers the facts, without asking
@@ -135,23 +174,27 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Report, error) {
 // input that a policy would see for this request. A module that is not signed
 // is no refusal here: Verified says what was found, and Report.Rejected why.
 func (p *Pipeline) Inspect(ctx context.Context, req Request) (policy.Facts, *Report, error) {
-	if err := checkRequest(req); err != nil {
+	if err := checkRequest(&req); err != nil {
 		return policy.Facts{}, nil, err
 	}
-	j := &judgement{p: p, req: req, report: newReport(req, nil), lenient: true}
-	for _, stage := range []func(context.Context) error{j.fetch, j.verify, j.inspect} {
-		if err := stage(ctx); err != nil {
-			return policy.Facts{}, nil, err
-		}
-		if j.refused() {
-			return policy.Facts{}, j.report, nil
-		}
+	j := &judgement{p: p, req: req, report: p.newReport(req, nil), lenient: true}
+	if err := j.walk(ctx, j.fetch, j.verify, j.inspect); err != nil {
+		return policy.Facts{}, nil, err
+	}
+	if j.refused() {
+		return policy.Facts{}, j.report, nil
 	}
 	return j.facts(), j.report, nil
 }
 
-func checkRequest(req Request) error {
+// checkRequest fills in what may be left out, and refuses what makes no sense.
+func checkRequest(req *Request) error {
+	if req.Role == "" {
+		req.Role = policy.RoleTransformer
+	}
 	switch {
+	case !slices.Contains([]string{policy.RoleTransformer, policy.RoleGenerator, policy.RoleValidator}, req.Role):
+		return usagef("use transformer, generator or validator", "unknown role %q of a function", req.Role)
 	case (req.Image == "") == (req.File == ""):
 		return usagef("name the module with --image or --file", "exactly one of an image and a file names the module")
 	case req.Input == nil:

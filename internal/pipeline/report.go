@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/policy"
 )
 
 // ReportVersion names the shape of a Report as JSON. It changes when a field
@@ -11,25 +13,58 @@ import (
 const ReportVersion = "krmsafe.dev/report/v1"
 
 // A Report says what became of one run: what was fetched, who signed it, what
-// the policy decided, how the function ended and what it said. Its JSON form is
-// a contract, and every text in it that came from outside is raw: whoever shows
-// it to a person cleans it first.
+// the policy decided, what the function saw, how it ended, what it said and what
+// it changed. Its JSON form is a contract: no list in it is null, values of
+// Secrets are never in it, and every text in it that came from outside is raw,
+// so whoever shows it to a person cleans it first.
 type Report struct {
 	Version    string      `json:"version"`
 	Outcome    Outcome     `json:"outcome"`
+	ExitCode   int         `json:"exitCode"` // of krmsafe; -1 until it is known
+	Mode       Mode        `json:"mode"`
 	Function   Function    `json:"function"`
 	Signatures []Signature `json:"signatures"`
 	Rejected   []Candidate `json:"rejected"`
 	Policy     Policy      `json:"policy"`
-	Run        *Execution  `json:"run"`
+	View       View        `json:"view"`
+	Run        *Execution  `json:"run"`   // null where nothing ran
+	Check      *Check      `json:"check"` // null where nothing changed hands
+	Summary    Summary     `json:"summary"`
+	Changes    []Change    `json:"changes"`
 	Results    []Result    `json:"results"`
 	Input      Document    `json:"input"`
 	Output     Document    `json:"output"`
-	Warnings   []string    `json:"warnings"`
+	Warnings   []Warning   `json:"warnings"`
 
-	// Emit is the ResourceList that the function returned and that passed
-	// every check. It is nil unless Outcome is OK.
+	// Emit is the ResourceList to print: what the function returned, with what
+	// it was not shown in its place. It is nil unless Outcome is OK.
 	Emit *krm.ResourceList `json:"-"`
+}
+
+// NewReport is a report of which nothing is known but that it is not OK. It is
+// what stands in for the report of a run that could not be judged.
+func NewReport() *Report {
+	return &Report{
+		Version: ReportVersion, ExitCode: -1, Mode: ModeEnforce,
+		Signatures: []Signature{}, Rejected: []Candidate{}, Changes: []Change{}, Results: []Result{}, Warnings: []Warning{},
+		Policy: Policy{Reasons: []Reason{}, Changes: policy.ChangeGrant{
+			Only: []string{}, Add: []policy.KindGrant{}, Remove: []policy.KindGrant{}, Protected: []policy.KindGrant{}, Fields: []policy.FieldGrant{},
+		}},
+		View: View{
+			Request: Selection{Match: []policy.Selector{}, Exclude: []policy.Selector{}},
+			Policy:  Selection{Match: []policy.Selector{}, Exclude: []policy.Selector{}},
+		},
+		Summary: Summary{KindsAdded: []string{}, KindsRemoved: []string{}, KindsChanged: []string{}, ReservedAnnotations: []string{}},
+	}
+}
+
+func (p *Pipeline) newReport(req Request, input []byte) *Report {
+	r := NewReport()
+	r.Mode, r.Input = p.cfg.Mode, document(len(req.Input.Items), input)
+	r.Function.Role = req.Role
+	r.Policy.Name, r.Policy.Digest = p.cfg.PolicyName, p.cfg.Policy.Digest()
+	r.View.Request = Selection{Match: present(req.View.Match), Exclude: present(req.View.Exclude)}
+	return r
 }
 
 // A Function says which module was judged. Digest is the digest of the OCI
@@ -41,16 +76,26 @@ type Function struct {
 	ModuleDigest string `json:"moduleDigest"`
 	Layout       string `json:"layout"`
 	SizeBytes    int64  `json:"sizeBytes"`
+	Role         string `json:"role"` // transformer, generator or validator
 }
 
 // A Signature is one that verified: by whom, and over which digest.
 type Signature struct {
 	Authority   string            `json:"authority"`
 	Type        string            `json:"type"`
+	Format      string            `json:"format"`
 	KeyID       string            `json:"keyID"`
 	Issuer      string            `json:"issuer"`
 	Subject     string            `json:"subject"`
 	Annotations map[string]string `json:"annotations"`
+	Timestamps  []Timestamp       `json:"timestamps"`
+}
+
+// A Timestamp is a verified time at which a signature existed.
+type Timestamp struct {
+	Type string `json:"type"`
+	URI  string `json:"uri"`
+	Time string `json:"time"` // RFC 3339, UTC
 }
 
 // A Candidate is a piece of evidence that did not count, and why. It explains a
@@ -63,13 +108,51 @@ type Candidate struct {
 	Hint    string `json:"hint"`
 }
 
-// A Policy says which policy decided, and what.
+// A Policy says which policy decided whether the function may run, and on what
+// terms. Where it was not asked, or refused, the terms are empty.
 type Policy struct {
-	Name    string   `json:"name"`
-	Digest  string   `json:"digest"`
+	Name    string             `json:"name"`
+	Digest  string             `json:"digest"`
+	Allow   bool               `json:"allow"`
+	Reasons []Reason           `json:"reasons"`
+	Limits  Limits             `json:"limits"`
+	Engine  string             `json:"engine"`
+	Jail    string             `json:"jail"` // the least that it demands
+	Grants  Grants             `json:"grants"`
+	Changes policy.ChangeGrant `json:"changes"` // what the function may change
+}
+
+// Grants are what the function was given beyond its input.
+type Grants struct {
+	Clock  bool `json:"clock"`
+	Random bool `json:"random"`
+}
+
+// A Check is what the policy said of the output.
+type Check struct {
 	Allow   bool     `json:"allow"`
 	Reasons []Reason `json:"reasons"`
-	Limits  Limits   `json:"limits"`
+}
+
+// A Warning is what does not refuse but should be seen. Waived marks what would
+// have refused, had the mode not been ModeWarn.
+type Warning struct {
+	Stage   Stage  `json:"stage"`
+	ID      string `json:"id"`
+	Message string `json:"message"`
+	Remedy  string `json:"remedy"`
+	Waived  bool   `json:"waived"`
+}
+
+// A View says what the function saw of the input. What it did not see was put
+// back unchanged.
+type View struct {
+	Seen     int       `json:"seen"`     // resources
+	HeldBack int       `json:"heldBack"` // resources
+	Redacted int       `json:"redacted"` // Secrets seen with placeholders in place of their values
+	Secrets  string    `json:"secrets"`  // placeholders, values or hidden
+	Request  Selection `json:"request"`
+	Policy   Selection `json:"policy"`
 }
 
 // A Reason is why a policy refused, in its author's words.
@@ -96,13 +179,64 @@ type Limits struct {
 // never passed on as the exit code of krmsafe.
 type Execution struct {
 	Engine      string        `json:"engine"`
-	Jail        string        `json:"jail"`
+	Jail        Jail          `json:"jail"`
 	ExitCode    uint32        `json:"exitCode"`
 	MemoryPages uint32        `json:"memoryPages"`
 	Fuel        uint64        `json:"fuel"`
 	CPU         time.Duration `json:"cpuNanoseconds"`
 	Wall        time.Duration `json:"wallNanoseconds"`
+	PeakBytes   int64         `json:"peakBytes"`
 	Stderr      string        `json:"stderr"`
+}
+
+// A Jail says what confined the function's process.
+type Jail struct {
+	Level       string   `json:"level"` // the level that was demanded
+	Platform    string   `json:"platform"`
+	LandlockABI int      `json:"landlockABI"`
+	Layers      []Layer  `json:"layers"`
+	Missing     []string `json:"missing"` // names of the layers that did not hold
+}
+
+// A Layer is one layer of the jail.
+type Layer struct {
+	Name   string `json:"name"`
+	Held   bool   `json:"held"`
+	Detail string `json:"detail"` // why it did not hold
+}
+
+// A Change is one difference between the input and the output: a field, or a
+// whole resource where Path is empty. Values of Secrets are never in it.
+type Change struct {
+	Op       string          `json:"op"` // add, remove or replace
+	Resource Resource        `json:"resource"`
+	Path     []string        `json:"path"`
+	Pointer  string          `json:"pointer"`
+	Before   json.RawMessage `json:"before"`
+	After    json.RawMessage `json:"after"`
+}
+
+// A Resource is the identity of a resource.
+type Resource struct {
+	Group     string `json:"group"`
+	Version   string `json:"version"`
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+}
+
+// A Summary counts what changed: resources, and the fields of those that stayed.
+type Summary struct {
+	Added               int      `json:"added"`
+	Removed             int      `json:"removed"`
+	Changed             int      `json:"changed"`
+	Fields              int      `json:"fields"`
+	Reordered           bool     `json:"reordered"`
+	KindsAdded          []string `json:"kindsAdded"`
+	KindsRemoved        []string `json:"kindsRemoved"`
+	KindsChanged        []string `json:"kindsChanged"`
+	SecretsTouched      int      `json:"secretsTouched"`
+	ReservedAnnotations []string `json:"reservedAnnotations"`
 }
 
 // A Result is one that the function reported about the resources it saw.

@@ -1,8 +1,9 @@
 // Package report shows what became of a run to people and programs. It knows
-// how a pipeline.Report reads as text and as JSON; it decides nothing. Every
-// text that came from outside passes through plain.Clean before a person or a
-// CI log sees it (SR-22), so that no function, registry or signer can write
-// terminal escapes or workflow commands through krmsafe.
+// how a pipeline.Report reads as text, as JSON and as a line of an audit log; it
+// decides nothing. Every text that came from outside passes through package
+// plain before a person or a CI log sees it (SR-22), so that no function,
+// registry or signer can write terminal escapes or workflow commands through
+// krmsafe.
 package report
 
 import (
@@ -23,24 +24,37 @@ func JSON(w io.Writer, r *pipeline.Report) error {
 	return enc.Encode(r)
 }
 
+// Options choose how much Text tells.
+type Options struct {
+	// Quiet tells of a run that went well by its warnings and results alone.
+	Quiet bool
+	// Changes lists every change.
+	Changes bool
+}
+
 // Text writes r for a person: warnings, what the function wrote to its standard
-// error (each line behind "fn| "), its results, and how the run ended. With
-// quiet set, a run that ended well is told by its results alone.
-func Text(w io.Writer, r *pipeline.Report, quiet bool) error {
+// error (each line behind "fn| "), its results, what it changed, and how the run
+// ended. A refusal says at which stage, why, and what to do about it.
+func Text(w io.Writer, r *pipeline.Report, o Options) error {
 	p := &printer{w: w}
 	for _, warning := range r.Warnings {
-		p.line("krmsafe: warning: %s", plain.Clean(warning))
+		p.warning(warning)
 	}
-	if r.Run != nil && (!quiet || !r.Outcome.OK) {
-		p.stderr(r.Run.Stderr)
+	if r.Run != nil && (!o.Quiet || !r.Outcome.OK) {
+		p.write(plain.Prefix("fn| ", strings.TrimRight(r.Run.Stderr, "\n")))
 	}
 	for _, res := range r.Results {
 		p.result(res)
 	}
+	if o.Changes {
+		for _, c := range r.Changes {
+			p.change(c)
+		}
+	}
 	switch {
 	case !r.Outcome.OK:
 		p.refusal(r)
-	case !quiet:
+	case !o.Quiet:
 		p.success(r)
 	}
 	return p.err
@@ -51,27 +65,26 @@ type printer struct {
 	err error
 }
 
-func (p *printer) line(format string, args ...any) {
+func (p *printer) write(text string) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
+		_, p.err = io.WriteString(p.w, text)
 	}
 }
 
-func (p *printer) stderr(text string) {
-	text = strings.TrimRight(text, "\n")
-	if text == "" {
-		return
-	}
-	for line := range strings.SplitSeq(text, "\n") {
-		p.line("fn| %s", plain.Clean(line))
+func (p *printer) line(format string, args ...any) { p.write(fmt.Sprintf(format+"\n", args...)) }
+
+func (p *printer) warning(w pipeline.Warning) {
+	p.line("krmsafe: warning: %s (%s)", plain.Line(w.Message), plain.Line(w.ID))
+	if w.Remedy != "" {
+		p.line("krmsafe:   remedy: %s", plain.Line(w.Remedy))
 	}
 }
 
 // result prints one result on one line: severity, resource, field, message, file.
 func (p *printer) result(r pipeline.Result) {
 	parts := []string{"[" + r.Severity + "]"}
-	if ref := resource(r.Resource); ref != "" {
-		parts = append(parts, ref)
+	if ref := r.Resource; ref.Kind != "" || ref.Name != "" {
+		parts = append(parts, resource(ref.Kind, ref.Namespace, ref.Name))
 	}
 	if r.Field.Path != "" {
 		parts = append(parts, r.Field.Path)
@@ -86,41 +99,77 @@ func (p *printer) result(r pipeline.Result) {
 	p.line("%s", plain.Clean(text))
 }
 
-func resource(r pipeline.ResourceRef) string {
-	if r.Kind == "" && r.Name == "" {
-		return ""
+func resource(kind, namespace, name string) string {
+	if namespace != "" {
+		name = namespace + "/" + name
 	}
-	name := r.Name
-	if r.Namespace != "" {
-		name = r.Namespace + "/" + name
-	}
-	return r.Kind + " " + name
+	return kind + " " + name
 }
 
 func (p *printer) refusal(r *pipeline.Report) {
 	o := r.Outcome
-	p.line("krmsafe: error: %s (%s)", plain.Clean(o.Message), o.Code)
-	for _, reason := range r.Policy.Reasons {
-		p.line("krmsafe:   %s: %s", plain.Clean(reason.ID), plain.Clean(reason.Message))
-		if reason.Remedy != "" {
-			p.line("krmsafe:     remedy: %s", plain.Clean(reason.Remedy))
-		}
+	p.line("krmsafe: error: %s (%s)", plain.Line(o.Message), plain.Line(o.Code))
+	p.reasons(r.Policy.Reasons)
+	if r.Check != nil {
+		p.reasons(r.Check.Reasons)
 	}
 	if o.Hint != "" {
-		p.line("krmsafe: hint: %s", plain.Clean(o.Hint))
+		p.line("krmsafe: hint: %s", plain.Line(o.Hint))
+	}
+}
+
+func (p *printer) reasons(list []pipeline.Reason) {
+	for _, reason := range list {
+		p.line("krmsafe:   %s: %s", plain.Line(reason.ID), plain.Line(reason.Message))
+		if reason.Remedy != "" {
+			p.line("krmsafe:     remedy: %s", plain.Line(reason.Remedy))
+		}
 	}
 }
 
 func (p *printer) success(r *pipeline.Report) {
-	p.line("krmsafe: function %s %s", plain.Clean(r.Function.Reference), r.Function.ModuleDigest)
+	p.line("krmsafe: function %s %s", plain.Line(r.Function.Reference), r.Function.ModuleDigest)
 	for _, s := range r.Signatures {
-		p.line("krmsafe: signed by %s", plain.Clean(Signer(s)))
+		p.line("krmsafe: signed by %s", plain.Line(Signer(s)))
 	}
-	p.line("krmsafe: allowed by policy %s %s: %s", plain.Clean(r.Policy.Name), short(r.Policy.Digest), limits(r.Policy.Limits))
+	verdict := "allowed"
+	if r.Outcome.Waived {
+		verdict = "NOT allowed, but run because of --mode warn,"
+	}
+	p.line("krmsafe: %s by policy %s %s: %s", verdict, plain.Line(r.Policy.Name), short(r.Policy.Digest), limits(r.Policy.Limits))
 	if e := r.Run; e != nil {
-		p.line("krmsafe: ran in %s (%s, jail %s) on %d of %d memory pages: %d items in, %d out",
-			roundDuration(e.Wall), e.Engine, e.Jail, e.MemoryPages, r.Policy.Limits.MemoryPages, r.Input.Items, r.Output.Items)
+		p.line("krmsafe: ran in %s (%s, jail %s) on %d of %d memory pages and %d units of fuel: %d items in, %d out",
+			roundDuration(e.Wall), e.Engine, jail(e.Jail), e.MemoryPages, r.Policy.Limits.MemoryPages, e.Fuel, r.Input.Items, r.Output.Items)
 	}
+	if seen := view(r.View); seen != "" {
+		p.line("krmsafe: %s", seen)
+	}
+	p.line("krmsafe: %s", Changed(r.Summary))
+}
+
+// jail names the level that holds: what was demanded, or full where nothing is
+// missing.
+func jail(j pipeline.Jail) string {
+	switch {
+	case len(j.Layers) > 0 && len(j.Missing) == 0:
+		return "full"
+	case j.Level == "":
+		return "none"
+	default:
+		return j.Level
+	}
+}
+
+// view says what the function was not shown, and nothing where it saw all.
+func view(v pipeline.View) string {
+	var parts []string
+	if v.HeldBack > 0 {
+		parts = append(parts, fmt.Sprintf("it saw %d of %d resources", v.Seen, v.Seen+v.HeldBack))
+	}
+	if v.Redacted > 0 {
+		parts = append(parts, fmt.Sprintf("it saw placeholders for the values of %s", count(v.Redacted, "Secret")))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // Signer names who made a signature, in the words of the trust that accepted it.

@@ -106,6 +106,16 @@ labels_and_annotations(c) if {
 	c.path[4] in {"labels", "annotations"}
 }
 
+# A template without metadata gets one that holds nothing else.
+labels_and_annotations(c) if {
+	n := count(c.path)
+	c.op == "add"
+	c.path[0] == "spec"
+	c.path[n - 1] == "metadata"
+	c.path[n - 2] in {"template", "jobTemplate"}
+	object.keys(c.after) - {"labels", "annotations"} == set()
+}
+
 # METADATA
 # title: Images only
 # description: The image of a container, of whatever sort.

@@ -31,6 +31,26 @@ test_labels_and_annotations_allowed if {
 	}
 }
 
+template_metadata(value) := fixture.change("add", fixture.deployment, ["spec", "template", "metadata"], null, value)
+
+only_labels := ["labels-and-annotations"]
+
+test_new_template_metadata_of_labels_allowed if {
+	document := object.union(
+		fixture.with_changes([template_metadata({"labels": {"a": "b"}, "annotations": {}})]),
+		{"granted": {"only": only_labels}},
+	)
+	count(allowances.bounds) == 0 with input as document
+}
+
+test_new_template_metadata_of_more_denied if {
+	document := object.union(
+		fixture.with_changes([template_metadata({"labels": {"a": "b"}, "finalizers": []})]),
+		{"granted": {"only": only_labels}},
+	)
+	{r.id | some r in allowances.bounds with input as document} == {"output.outside_allowance"}
+}
+
 test_labels_and_annotations_denied if {
 	every path in [
 		["metadata", "name"], ["metadata", "finalizers"], ["spec", "selector", "matchLabels", "app"], ["spec", "template", "metadata", "name"],

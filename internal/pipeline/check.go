@@ -1,0 +1,147 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/policy"
+	"github.com/krmsafe/krmsafe/sandbox"
+)
+
+// FailNever is the Request.FailOn under which no result refuses the output.
+const FailNever = "never"
+
+// check judges what the function returned. First comes the gate that no policy
+// and no mode opens: a well-formed ResourceList in which each placeholder is at
+// its own place, no function is planted and no path leads out of the package.
+// Then the policy judges what changed, and last the results are weighed against
+// the severity that the request names.
+func (j *judgement) check(ctx context.Context, result *sandbox.Result) error {
+	out, err := j.exchange.Output(result.Stdout, j.p.cfg.KRM)
+	var bad *krm.OutputError
+	switch {
+	case errors.As(err, &bad):
+		j.refuse(StageCheck, bad.Code, j.about(bad.Error()), bad.Hint)
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading the output of %s: %w", j.name(), err)
+	}
+	j.report.Results = j.results(out.Results)
+	j.report.Changes, j.report.Summary = changes(out.Changes), summary(out)
+	if err := j.judgeChanges(ctx, out); err != nil || j.refused() {
+		return err
+	}
+	if n := failing(out.Results, j.req.FailOn); n > 0 {
+		j.refuse(StageCheck, "output.results", fmt.Sprintf("%s reported %d result(s) of severity %s or above", j.name(), n, j.req.FailOn),
+			"mend what the results name, or choose another --fail-on")
+		return nil
+	}
+	emit, err := out.List.Encode()
+	if err != nil {
+		return fmt.Errorf("writing the output of %s: %w", j.name(), err)
+	}
+	j.report.Output = document(len(out.List.Items), emit)
+	j.report.Outcome = j.done()
+	j.report.Emit = out.List
+	return nil
+}
+
+// judgeChanges asks the policy of the output.
+func (j *judgement) judgeChanges(ctx context.Context, out *krm.Output) error {
+	decision, err := j.p.cfg.Policy.Check(ctx, j.changesOf(out))
+	if err != nil {
+		return fmt.Errorf("asking the policy about the output of %s: %w", j.name(), err)
+	}
+	j.report.Check = &Check{Allow: decision.Allow, Reasons: reasons(decision.Reasons)}
+	j.warnAll(decision.Warnings)
+	switch {
+	case decision.Allow:
+	case j.p.cfg.Mode == ModeWarn && decision.Waived != nil:
+		j.waive(StageCheck, decision.Reasons)
+	default:
+		j.refuse(StageCheck, "policy.output_denied", fmt.Sprintf("policy %s does not allow what %s changed", j.p.cfg.PolicyName, j.name()), "")
+	}
+	return nil
+}
+
+// changesOf is what the output policy sees.
+func (j *judgement) changesOf(out *krm.Output) policy.Changes {
+	doc := policy.Changes{
+		Request: j.known.Request, Verified: j.known.Verified, Function: policy.FunctionRole{Role: j.req.Role},
+		Granted: j.terms.Changes, Summary: policy.ChangeSummary(out.Summary),
+	}
+	for _, c := range out.Changes {
+		doc.Changes = append(doc.Changes, policy.Change{
+			Op: c.Op, Resource: policy.ResourceID(c.Resource), Path: c.Path, Pointer: c.Pointer, Before: c.Before, After: c.After,
+		})
+	}
+	for _, r := range out.Results {
+		result := policy.FnResult{Message: r.Message, Severity: r.Severity, Tags: r.Tags}
+		if _, known := ranks[r.Severity]; !known {
+			result.Severity = krm.SeverityError
+		}
+		if r.ResourceRef != nil {
+			group, version := splitAPIVersion(r.ResourceRef.APIVersion)
+			result.Resource = policy.ResourceID{Group: group, Version: version, Kind: r.ResourceRef.Kind, Namespace: r.ResourceRef.Namespace, Name: r.ResourceRef.Name}
+		}
+		if r.Field != nil {
+			result.Field = r.Field.Path
+		}
+		if r.File != nil {
+			result.File = r.File.Path
+		}
+		doc.Results = append(doc.Results, result)
+	}
+	return doc.Normalize()
+}
+
+// ranks orders severities; what a function calls something else counts as an
+// error, the severity of a result that names none.
+var ranks = map[string]int{krm.SeverityInfo: 1, krm.SeverityWarning: 2, krm.SeverityError: 3}
+
+func failing(list []krm.Result, failOn string) int {
+	if failOn == FailNever {
+		return 0
+	}
+	n := 0
+	for _, r := range list {
+		rank, known := ranks[r.Severity]
+		if !known || rank >= ranks[failOn] {
+			n++
+		}
+	}
+	return n
+}
+
+func changes(list []krm.Change) []Change {
+	out := make([]Change, 0, len(list))
+	for _, c := range list {
+		change := Change{
+			Op: c.Op, Resource: Resource{Group: c.Resource.Group, Version: c.Resource.Version, Kind: c.Resource.Kind, Namespace: c.Resource.Namespace, Name: c.Resource.Name},
+			Path: c.Path, Pointer: c.Pointer, Before: c.Before, After: c.After,
+		}
+		if change.Path == nil {
+			change.Path = []string{}
+		}
+		out = append(out, change)
+	}
+	return out
+}
+
+// summary counts resources, and the fields that changed in those that stayed.
+func summary(out *krm.Output) Summary {
+	s := out.Summary
+	fields := 0
+	for _, c := range out.Changes {
+		if len(c.Path) > 0 {
+			fields++
+		}
+	}
+	return Summary{
+		Added: s.Added, Removed: s.Removed, Changed: s.Changed, Fields: fields, Reordered: s.Reordered,
+		KindsAdded: s.KindsAdded, KindsRemoved: s.KindsRemoved, KindsChanged: s.KindsChanged,
+		SecretsTouched: s.SecretsTouched, ReservedAnnotations: s.ReservedAnnotations,
+	}
+}
