@@ -475,6 +475,14 @@ func TestMirrors(t *testing.T) {
 			t.Errorf("Ref = %s, want the original name %s", got.Ref, ref)
 		}
 	}
+	// A prefix ends where a name ends.
+	other := &world{hosts: map[string]http.Handler{"https://ghcr.io": mirror}}
+	c.Transport, c.Mirrors = other, []oci.Mirror{{Prefix: "ghcr.io/ghcr/ac", Location: "mirror.example/x"}}
+	mustFetch(t, c, "ghcr.io/ghcr/acme/fn:v1")
+	if other.asked("mirror.example") {
+		t.Error("the mirror of another owner was asked")
+	}
+	c.Mirrors = []oci.Mirror{{Prefix: "ghcr.io", Location: mirror.Host + "/ghcr"}}
 	// A mirror that lacks the artifact is not passed over for the original.
 	touched := &world{hosts: map[string]http.Handler{"https://" + mirror.Host: mirror}}
 	c.Transport = touched
