@@ -27,13 +27,18 @@ unknown_role contains r if {
 #   id: output.removed
 #   remedy: list the kind in changes.remove of the admission policy
 removed contains r if {
-	some c in input.changes
+	some c in _whole
 	c.op == "remove"
-	c.pointer == ""
 	not granted(input.granted.remove, c.resource)
 	not moved(c)
 	r := reason.new(rego.metadata.rule(), sprintf("%s is removed", [name(c.resource)]))
 }
+
+# Changes of whole objects; most changes are of fields.
+_whole := [c |
+	some c in input.changes
+	c.pointer == ""
+]
 
 # METADATA
 # title: Identities stay
@@ -55,9 +60,8 @@ _renamed contains message if {
 
 _renamed contains message if {
 	not "namespace" in input.granted.only
-	some c in input.changes
+	some c in _whole
 	c.op == "remove"
-	c.pointer == ""
 	moved(c)
 	not granted(input.granted.remove, c.resource)
 	message := sprintf("%s moves to another namespace", [name(c.resource)])
@@ -90,16 +94,14 @@ moved(c) if {
 }
 
 _added[key] contains c if {
-	some c in input.changes
+	some c in _whole
 	c.op == "add"
-	c.pointer == ""
 	key := _key(c)
 }
 
 _removed[key] contains c if {
-	some c in input.changes
+	some c in _whole
 	c.op == "remove"
-	c.pointer == ""
 	key := _key(c)
 }
 
@@ -210,8 +212,7 @@ _reserved_keys contains [c, key] if {
 }
 
 _reserved_keys contains [c, key] if {
-	some c in input.changes
-	c.pointer == ""
+	some c in _whole
 	c.op != "remove"
 	not moved(c)
 	some key in _annotation_keys(c.after.metadata)
@@ -288,8 +289,7 @@ _misplaced contains message if {
 }
 
 _new_annotations contains [c, annotations] if {
-	some c in input.changes
-	c.pointer == ""
+	some c in _whole
 	c.op != "remove"
 	not moved(c)
 	annotations := object.get(object.get(c.after, "metadata", {}), "annotations", {})
