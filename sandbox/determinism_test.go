@@ -56,7 +56,7 @@ func TestRunsAreDeterministic(t *testing.T) {
 			var first *sandbox.Result
 			for _, engine := range []sandbox.Engine{sandbox.EngineCompiler, sandbox.EngineInterpreter, sandbox.EngineCompiler} {
 				l := ample()
-				l.Fuel = 50_000_000
+				l.Fuel = 1_000_000
 				r := run(t, sandbox.Config{Engine: engine}, tc.module, tc.stdin, l)
 				if r.Usage.Fuel == 0 || r.Usage.Fuel > l.Fuel {
 					t.Errorf("Fuel = %d of %d", r.Usage.Fuel, l.Fuel)

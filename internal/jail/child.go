@@ -268,13 +268,13 @@ func (c *Child) Wait() Exit {
 	exit.CPU = state.UserTime() + state.SystemTime()
 	exit.PeakBytes = c.peak.Load()
 	exit.Signal, exit.BadSystemCall = endSignal(state)
-	exit.OutOfMemory = exit.Code == 2 && ranOutOfMemory(exit.Stderr)
+	exit.OutOfMemory = exit.Code != 0 && ranOutOfMemory(exit.Stderr)
 	return exit
 }
 
-// ranOutOfMemory recognises the Go runtime's ways to say so.
+// ranOutOfMemory recognises how the runtimes of Go, C and the race detector say so.
 func ranOutOfMemory(stderr string) bool {
-	for _, s := range []string{"out of memory", "cannot allocate memory", "failed to reserve", "failed to create new OS thread", "errno=12"} {
+	for _, s := range []string{"out of memory", "cannot allocate memory", "failed to reserve", "failed to create new OS thread", "pthread_create failed", "failed to allocate", "errno=12"} {
 		if strings.Contains(stderr, s) {
 			return true
 		}
