@@ -1,9 +1,6 @@
 package wasm
 
-import (
-	"encoding/binary"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // Reader reads the primitive values of the binary format (spec 5.2) from a
 // byte slice, never beyond its end.
@@ -101,9 +98,6 @@ func (r *Reader) u32Slow() uint32 {
 // S32 reads a signed 32-bit LEB128 integer.
 func (r *Reader) S32() int32 { return int32(r.signed(32)) } //nolint:gosec // signed has checked the range
 
-// S33 reads a signed 33-bit LEB128 integer, the form of a block type.
-func (r *Reader) S33() int64 { return r.signed(33) }
-
 // S64 reads a signed 64-bit LEB128 integer.
 func (r *Reader) S64() int64 { return r.signed(64) }
 
@@ -126,15 +120,6 @@ func (r *Reader) failLEB(n int, kind string) {
 	default:
 		r.failAt(r.pos, CodeInteger, kind+" integer too large")
 	}
-}
-
-// U32LE reads four bytes in little-endian order.
-func (r *Reader) U32LE() uint32 {
-	b := r.Bytes(4)
-	if b == nil {
-		return 0
-	}
-	return binary.LittleEndian.Uint32(b)
 }
 
 // Name reads a length-prefixed name and checks that it is UTF-8 (spec 5.2.4).

@@ -41,9 +41,6 @@ func (w *Walker) Err() error {
 	return w.err
 }
 
-// Code is the code that is being walked.
-func (w *Walker) Code() []byte { return w.code }
-
 // Bytes is the current instruction as it is encoded.
 func (w *Walker) Bytes() []byte { return w.code[w.Start:w.End:w.End] }
 

@@ -133,3 +133,26 @@ func TestIntegers(t *testing.T) {
 		}
 	}
 }
+
+// TestReaderKeepsTheFirstError reads beyond the end: the first error stays, and
+// nothing but zeros comes after it.
+func TestReaderKeepsTheFirstError(t *testing.T) {
+	r := wasm.NewReader([]byte("\x05abc\x07"), 40)
+	if b := r.Name(); b != nil || r.Left() != 0 {
+		t.Errorf("Name() = %q, want nothing", b)
+	}
+	var e *wasm.Error
+	if !errors.As(r.Err(), &e) || e.Code != wasm.CodeTruncated || e.Offset != 41 {
+		t.Errorf("Err() = %v, want %s at byte 41", r.Err(), wasm.CodeTruncated)
+	}
+	if r.Byte() != 0 || r.U32() != 0 || r.S64() != 0 || r.Count(1) != 0 || r.Bytes(1) != nil {
+		t.Error("reads after an error gave something")
+	}
+	if !errors.As(r.Err(), &e) || e.Offset != 41 {
+		t.Errorf("a later error replaced the first: %v", r.Err())
+	}
+	r = wasm.NewReader([]byte("\x03\x00\x00"), 0)
+	if n := r.Count(1); n != 0 || r.Err() == nil {
+		t.Errorf("Count(1) = %d of three elements in two bytes", n)
+	}
+}
