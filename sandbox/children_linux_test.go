@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -26,7 +25,9 @@ func killChildren(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			if p, err := os.FindProcess(pid); err == nil {
+				_ = p.Kill()
+			}
 			for range 1000 {
 				if _, err := os.Stat("/proc/" + field); err != nil {
 					break

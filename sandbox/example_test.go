@@ -22,7 +22,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	result, err := s.Run(context.Background(), module, []byte("kind: ResourceList"), sandbox.Limits{
 		MemoryPages: 1024, TableElements: 10_000, CallDepth: 1000, Fuel: 1_000_000_000,
 		Timeout: 10 * time.Second, CompileTimeout: 5 * time.Second, CompileBytes: 256 << 20,
