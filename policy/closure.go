@@ -80,7 +80,8 @@ func checkPlacement(modules map[string]*ast.Module, own map[string]bool, used ma
 		switch {
 		case !own[name]:
 			// Shipped with krmsafe.
-		case within(p, libraryPackage):
+		case within(libraryPackage, p), within(p, libraryPackage):
+			// A rule named lib.module.baseline in package krmsafe is one of the library, too.
 			complain("policy.reserved_package", "package %s belongs to krmsafe; use another name and import it", p)
 		case within(p, paramsPackage):
 			complain("policy.reserved_package", "package %s would shadow the data under data.params", p)

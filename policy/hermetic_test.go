@@ -104,6 +104,8 @@ func TestPlacement(t *testing.T) {
 	tests := map[string]struct{ rego, want string }{
 		"library":     {"package krmsafe.lib.module\n\nbaseline := set()\n", "belongs to krmsafe"},
 		"below it":    {"package krmsafe.lib.more\n\nx := 1\n", "belongs to krmsafe"},
+		"above it":    {"package krmsafe\n\nlib.module.baseline contains \"x\"\n", "belongs to krmsafe"},
+		"entry above": {"package krmsafe\n\nadmit.allow := true\n", "belongs to krmsafe"},
 		"params":      {"package params\n\nblocked := []\n", "would shadow the data"},
 		"unreachable": {"package main\n\ndeny contains \"x\"\n", "would never be evaluated"},
 		"inside":      {"package krmsafe.admit.more\n\nx := 1\n", "closed shape"},
@@ -213,6 +215,15 @@ func TestSourcesPath(t *testing.T) {
 	write("big.rego", "package big\n#"+strings.Repeat("x", 1<<20))
 	if _, err := policy.SourcesPath(dir); !errors.As(err, &refused) || refused.Code != "policy.too_large" {
 		t.Errorf("a file that is too large: %v", err)
+	}
+}
+
+func TestFileGivenTwice(t *testing.T) {
+	cfg := withRego(t, signedOnly)
+	cfg.Sources = append(cfg.Sources, cfg.Sources[0])
+	var refused *policy.LoadError
+	if _, err := policy.Load(context.Background(), cfg); !errors.As(err, &refused) || refused.Code != "policy.duplicate" {
+		t.Errorf("Load = %v, want policy.duplicate", err)
 	}
 }
 

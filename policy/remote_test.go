@@ -100,7 +100,7 @@ func loading(then evaluatorFunc) evaluatorFunc {
 }
 
 func TestEvaluatorThatRunsOut(t *testing.T) {
-	for want, cause := range map[string]error{policy.ReasonTimeout: policy.ErrTimeout, policy.ReasonMemory: policy.ErrMemory} {
+	for want, cause := range map[string]error{policy.ReasonTimeout: policy.ErrTimeout, policy.ReasonMemory: policy.ErrMemory, policy.ReasonCrash: policy.ErrCrash} {
 		cfg := shipped(t)
 		cfg.Evaluator = loading(func([]byte) ([]byte, error) { return nil, fmt.Errorf("child: %w", cause) })
 		d, err := load(t, cfg).Admit(context.Background(), someFacts())

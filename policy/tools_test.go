@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -165,7 +166,7 @@ func TestTestRunner(t *testing.T) {
 	input.request.pinned
 }
 `)
-	sources := append(cfg.Sources, policy.Source{Name: "a_test.rego", Text: []byte(someTests)})
+	sources := slices.Concat(cfg.Sources, []policy.Source{{Name: "a_test.rego", Text: []byte(someTests)}})
 	report, err := policy.Test(context.Background(), policy.TestConfig{Library: cfg.Library, Defaults: cfg.Defaults, Sources: sources})
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +193,7 @@ func TestTestRunner(t *testing.T) {
 // A file that no test reaches counts as not covered at all.
 func TestUnreachedFileIsNotCovered(t *testing.T) {
 	cfg := withRego(t, signedOnly, "package krmsafe.output\n\nallow if count(input.changes) == 0\n")
-	sources := append(cfg.Sources, policy.Source{Name: "a_test.rego", Text: []byte("package krmsafe.admit_test\n\nimport data.krmsafe.admit\nimport data.krmsafe.lib.fixture\n\ntest_signed if admit.allow with input as fixture.facts\n")})
+	sources := slices.Concat(cfg.Sources, []policy.Source{{Name: "a_test.rego", Text: []byte("package krmsafe.admit_test\n\nimport data.krmsafe.admit\nimport data.krmsafe.lib.fixture\n\ntest_signed if admit.allow with input as fixture.facts\n")}})
 	report, err := policy.Test(context.Background(), policy.TestConfig{Library: cfg.Library, Sources: sources})
 	if err != nil {
 		t.Fatal(err)
