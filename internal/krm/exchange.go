@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
@@ -14,6 +15,7 @@ import (
 type Exchange struct {
 	list    *ResourceList
 	secrets *placeholders // nil where there is nothing to stand for
+	granted []string      // values of Secrets that the function was given, longest first
 	shown   []*shown      // in the order of the list
 	stdin   []byte
 
@@ -55,10 +57,16 @@ func NewExchange(list *ResourceList, view View, random io.Reader) (*Exchange, er
 			}
 			x.secrets = p
 		}
+		if it.isSecret() && view.Secrets == SecretValues {
+			if err := x.grant(it); err != nil {
+				return nil, err
+			}
+		}
 		s := &shown{item: it, at: i}
 		x.shown = append(x.shown, s)
 		x.byKey[keyOf(it)] = append(x.byKey[keyOf(it)], s)
 	}
+	slices.SortFunc(x.granted, func(a, b string) int { return len(b) - len(a) })
 	return x, x.encode()
 }
 
@@ -67,9 +75,6 @@ func (x *Exchange) Input() []byte { return x.stdin }
 
 // Shown counts the resources that the function sees.
 func (x *Exchange) Shown() int { return len(x.shown) }
-
-// Redact replaces, in what a function says beside its resources, text that holds a placeholder of this run.
-func (x *Exchange) Redact(s string) string { return x.secrets.redact(s) }
 
 // encode writes the function's input and remembers the text of each item.
 func (x *Exchange) encode() error {

@@ -102,7 +102,7 @@ func decodeAgain(raw []byte, f form) (n *yaml.Node, err error) {
 		err = (&gate{limits: Limits{Nodes: enough, Depth: enough}}).pass(n)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errChanged, err)
+		return nil, fmt.Errorf("%w: %s", errChanged, err.Error())
 	}
 	return n, nil
 }

@@ -2,7 +2,6 @@ package krm
 
 import (
 	"errors"
-	"strconv"
 	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
@@ -241,38 +240,4 @@ func reordered(from []int) bool {
 		}
 	}
 	return false
-}
-
-func (x *Exchange) redactResults(results []Result) []Result {
-	if x.secrets == nil {
-		return results
-	}
-	for i := range results {
-		r := &results[i]
-		r.Message = x.Redact(r.Message)
-		if r.Field != nil {
-			for _, s := range []*string{&r.Field.Path, &r.Field.CurrentValue, &r.Field.ProposedValue} {
-				*s = x.Redact(*s)
-			}
-		}
-		if r.ResourceRef != nil {
-			for _, s := range []*string{&r.ResourceRef.APIVersion, &r.ResourceRef.Kind, &r.ResourceRef.Namespace, &r.ResourceRef.Name} {
-				*s = x.Redact(*s)
-			}
-		}
-		if r.File != nil {
-			r.File.Path = x.Redact(r.File.Path)
-		}
-		tags := make(map[string]string, len(r.Tags))
-		for k, v := range r.Tags {
-			if x.secrets.in(k) {
-				k = Masked + strconv.Itoa(len(tags))
-			}
-			tags[k] = x.Redact(v)
-		}
-		if r.Tags != nil {
-			r.Tags = tags
-		}
-	}
-	return results
 }

@@ -155,12 +155,3 @@ func (p *placeholders) restore(out, shown, real *yaml.Node) *yaml.Node {
 	}
 	return &c
 }
-
-// redact replaces placeholders in what a function says, where they are harmless but would puzzle: the value they
-// stand for is not put there.
-func (p *placeholders) redact(s string) string {
-	if p == nil || !p.in(s) {
-		return s
-	}
-	return Masked
-}
