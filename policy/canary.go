@@ -81,7 +81,7 @@ func (l *local) tryCanaries(ctx context.Context, permitted []string) error {
 		if c.entry.decode(value).Allow {
 			return &LoadError{
 				Code: "policy.permissive", Message: fmt.Sprintf("the policy allows %s", c.means),
-				Hint: fmt.Sprintf("refuse it in %s, or say that it is meant with --allow-permissive-policy %s", c.entry.pkg, c.name),
+				Hint: fmt.Sprintf("refuse it in %s, or say that it is meant with --permissive-policy %s", c.entry.pkg, c.name),
 			}
 		}
 	}

@@ -90,7 +90,7 @@ Where a policy does not answer as it must, the run is refused with one of these.
 const canaryIntro = `
 ## Canaries
 
-A policy that allows one of these is not loaded, unless ` + "`--allow-permissive-policy NAME`" + ` says that it is meant.
+A policy that allows one of these is not loaded, unless ` + "`--permissive-policy NAME`" + ` says that it is meant.
 
 | name | package | what it is |
 |---|---|---|
