@@ -24,6 +24,11 @@ import (
 // missing suite fails: nothing else shows that metering keeps the semantics.
 func specDir(t *testing.T) string {
 	t.Helper()
+	return specDirOf(t)
+}
+
+func specDirOf(t testing.TB) string {
+	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
 	if err != nil {
 		t.Fatalf("locating the wazero module: %v", err)
@@ -226,6 +231,17 @@ func (r *specRun) instantiate(path, name string) (api.Module, error) {
 		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	r.modules++
+	return r.add(met, name)
+}
+
+// specHost is the module that the suite imports from.
+func specHost(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(specDir(t), "testdata", "spectest.wasm")
+}
+
+// add instantiates a metered module and runs its start function.
+func (r *specRun) add(met *fuel.Metered, name string) (api.Module, error) {
 	m, err := r.rt.InstantiateWithConfig(r.ctx, met.Module, wazero.NewModuleConfig().WithName(name).WithStartFunctions())
 	if err != nil {
 		return nil, err

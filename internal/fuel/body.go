@@ -1,7 +1,6 @@
 package fuel
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/krmsafe/krmsafe/internal/wasm"
@@ -13,6 +12,7 @@ type rewriter struct {
 	mod     *wasm.Module
 	module  []byte
 	types   *typeList
+	helpers helperList
 	stats   Stats
 
 	getFuel, setFuel   []byte
@@ -24,13 +24,15 @@ type rewriter struct {
 	counted     bool   // takes part in the count of nested calls
 	frameUnits  uint64 // what it takes of it
 	lengthLocal uint32 // scratch for lengths, an i32
+	farBulk     bool   // charges by length are calls of helpers
 	wrapped     bool   // the body stands in a block of its own
 	out         []byte // scratch
 }
 
 func newRewriter(m *wasm.Module, module []byte, types *typeList, opt Options) *rewriter {
 	r := &rewriter{mod: m, module: module, types: types, scanner: scanner{mod: m}}
-	n := uint32(len(m.Globals)) //nolint:gosec // bounded by the module's length
+	r.helpers.first = uint32(len(m.Functions)) //nolint:gosec // bounded by the module's length
+	n := uint32(len(m.Globals))                //nolint:gosec // bounded by the module's length
 	r.getFuel = wasm.AppendU32([]byte{byte(wasm.OpGlobalGet)}, n)
 	r.setFuel = wasm.AppendU32([]byte{byte(wasm.OpGlobalSet)}, n)
 	r.getDepth = wasm.AppendU32([]byte{byte(wasm.OpGlobalGet)}, n+1)
@@ -87,13 +89,16 @@ func (r *rewriter) locals(dst []byte, b wasm.Body, locals uint32) []byte {
 	groups := b.LocalGroups
 	var extra [4]byte
 	add := extra[:0]
+	bulk := 0
 	for _, e := range r.scanner.events {
 		if e.kind == eventBulk {
-			r.lengthLocal = locals
-			add = append(add, 1, byte(wasm.I32))
-			groups++
-			break
+			bulk++
 		}
+	}
+	if r.farBulk = bulk > maxNearBulk; bulk > 0 && !r.farBulk {
+		r.lengthLocal = locals
+		add = append(add, 1, byte(wasm.I32))
+		groups++
 	}
 	dst = wasm.AppendU32(dst, groups)
 	_, n := wasm.U32(r.module[b.Start:b.Code])
@@ -136,35 +141,3 @@ func (r *rewriter) addDepth(dst []byte, n int64) []byte {
 // other may cost together if it does not look at the counter on entry. Its
 // callers look at theirs, and its loops do.
 const uncheckedUnits = 256
-
-// typeList is the type section with room for types of blocks that return
-// several values.
-type typeList struct {
-	count uint32
-	added []byte
-	known map[string]uint32
-}
-
-// appendBlockType appends the type of a block without parameters.
-func (l *typeList) appendBlockType(dst []byte, results []wasm.ValType) []byte {
-	switch len(results) {
-	case 0:
-		return append(dst, emptyBlock)
-	case 1:
-		return append(dst, byte(results[0]))
-	}
-	key := make([]byte, len(results))
-	for i, t := range results {
-		key[i] = byte(t)
-	}
-	index, ok := l.known[string(key)]
-	if !ok {
-		index = l.count
-		l.count++
-		l.known[string(bytes.Clone(key))] = index
-		l.added = append(l.added, 0x60, 0)
-		l.added = wasm.AppendU32(l.added, uint32(len(key))) //nolint:gosec // bounded by wasm.Limits
-		l.added = append(l.added, key...)
-	}
-	return wasm.AppendS64(dst, int64(index))
-}

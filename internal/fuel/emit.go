@@ -117,7 +117,12 @@ func (r *rewriter) emit(dst, code []byte) []byte {
 			dst = append(dst, byte(wasm.OpEnd))
 			pos += int32(1 + n) //nolint:gosec // an instruction's length
 		case insertBulk:
-			dst = r.bulk(dst, int(in.arg))
+			if r.farBulk {
+				dst = append(dst, byte(wasm.OpCall))
+				dst = wasm.AppendU32(dst, r.helpers.index(int(in.arg)))
+			} else {
+				dst = r.bulk(dst, int(in.arg))
+			}
 		case insertResume:
 			dst = append(dst, byte(wasm.OpLocalGet))
 			dst = wasm.AppendU32(dst, uint32(in.arg)) //nolint:gosec // an index of a local

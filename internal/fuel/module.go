@@ -24,10 +24,13 @@ var sectionOrder = []wasm.SectionID{
 
 func (w *writer) write(opt Options) (*Metered, error) {
 	r := newRewriter(w.m, w.module, &w.types, opt)
-	// The code comes first: it may add types.
+	// The code comes first: it may add functions and types.
 	code, err := w.code(r)
 	if err != nil {
 		return nil, fmt.Errorf("metering a module: %w", err)
+	}
+	if len(r.helpers.shifts) > 0 {
+		w.types.index([]wasm.ValType{wasm.I32}, []wasm.ValType{wasm.I32})
 	}
 	met := &Metered{Model: Model}
 	w.names(met)
@@ -47,12 +50,19 @@ func (w *writer) write(opt Options) (*Metered, error) {
 			payload = w.globals(payload)
 		case wasm.SectionExport:
 			payload = w.exports(payload, met)
+		case wasm.SectionFunction:
+			payload = w.functions(payload, r.helpers)
 		case wasm.SectionCode:
 			payload = code
 		}
-		if ok || len(payload) > 0 {
-			out = wasm.AppendSection(out, id, payload)
+		if !ok && len(payload) == 0 {
+			continue
 		}
+		if id == wasm.SectionCode {
+			out = appendCode(out, len(w.m.Bodies)+len(r.helpers.shifts), payload)
+			continue
+		}
+		out = wasm.AppendSection(out, id, payload)
 	}
 	met.Module = out
 	r.stats.BytesAfter = len(out)
@@ -68,7 +78,6 @@ func (w *writer) code(r *rewriter) ([]byte, error) {
 	}
 	size := s.End - s.Start
 	out := make([]byte, 0, size+size/8+1024)
-	out = wasm.AppendU32(out, uint32(len(w.m.Bodies))) //nolint:gosec // bounded by the module's length
 	for i, b := range w.m.Bodies {
 		body, err := r.body(r.out[:0], uint32(w.m.ImportedFunctions+i), b) //nolint:gosec // bounded by the module's length
 		if err != nil {
@@ -78,8 +87,32 @@ func (w *writer) code(r *rewriter) ([]byte, error) {
 		out = wasm.AppendU32(out, uint32(len(body))) //nolint:gosec // bounded by the module's length
 		out = append(out, body...)
 	}
+	for _, shift := range r.helpers.shifts {
+		out = r.helper(out, shift)
+	}
 	r.stats.Functions = len(w.m.Bodies)
 	return out, nil
+}
+
+// appendCode appends the code section, given its bodies.
+func appendCode(dst []byte, count int, bodies []byte) []byte {
+	n := uint32(count)                                    //nolint:gosec // bounded by the module's length
+	size := uint32(wasm.SizeU32(n)) + uint32(len(bodies)) //nolint:gosec // bounded by the module's length
+	dst = wasm.AppendU32(append(dst, byte(wasm.SectionCode)), size)
+	return append(wasm.AppendU32(dst, n), bodies...)
+}
+
+// functions adds the helpers to the function section.
+func (w *writer) functions(payload []byte, l helperList) []byte {
+	if len(l.shifts) == 0 {
+		return payload
+	}
+	var entries []byte
+	one := []wasm.ValType{wasm.I32}
+	for range l.shifts {
+		entries = wasm.AppendU32(entries, w.types.index(one, one))
+	}
+	return extend(payload, len(w.m.Bodies), len(l.shifts), entries)
 }
 
 // extend appends added entries to a section that is a vector.
