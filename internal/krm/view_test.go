@@ -99,7 +99,7 @@ func TestPlaceholderInDisguiseIsFound(t *testing.T) {
 		name     string
 		disguise func(string) string
 	}{
-		{"base64", func(s string) string { return b64(s) }},
+		{"base64", b64},
 		{"base64 behind one byte", func(s string) string { return b64("x" + s) }},
 		{"base64 behind two bytes", func(s string) string { return b64("xy" + s) }},
 		{"base64 twice", func(s string) string { return b64(b64("x" + s)) }},
