@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
-	"github.com/krmsafe/krmsafe/policies"
 	"github.com/krmsafe/krmsafe/policy"
 	"github.com/krmsafe/krmsafe/verify"
 )
@@ -92,44 +90,6 @@ func (f *moduleFlags) verifier() (*verify.Verifier, error) {
 		})
 	}
 	return verify.New(verify.TrustPolicy{Rules: []verify.Rule{rule}})
-}
-
-// policyFlags name the policy.
-type policyFlags struct {
-	sources    []string
-	permissive []string
-}
-
-func (f *policyFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVarP(&f.sources, "policy", "p", nil, "Rego file, or folder of them, that decides (default: the built-in baseline)")
-	cmd.Flags().StringSliceVar(&f.permissive, "permissive-policy", nil, "accept a policy that would allow these: empty, unsigned, worst-case; lowers safety")
-}
-
-// load compiles the policy and gives the name that reports call it by.
-func (f *policyFlags) load(ctx context.Context) (*policy.Policy, string, error) {
-	library, err := policy.SourcesFS(policies.FS, "lib")
-	if err != nil {
-		return nil, "", err
-	}
-	defaults, err := policy.SourcesFS(policies.FS, "baseline")
-	if err != nil {
-		return nil, "", err
-	}
-	cfg := policy.Config{Library: library, Defaults: defaults, Permissive: f.permissive}
-	name := "baseline"
-	if len(f.sources) > 0 {
-		name = strings.Join(f.sources, ",")
-		cfg.Sources = []policy.Source{}
-	}
-	for _, path := range f.sources {
-		sources, err := policy.SourcesPath(path)
-		if err != nil {
-			return nil, "", err
-		}
-		cfg.Sources = append(cfg.Sources, sources...)
-	}
-	p, err := policy.Load(ctx, cfg)
-	return p, name, err
 }
 
 // runtimeFacts is what a policy is told of the place where a module runs.

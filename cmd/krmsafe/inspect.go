@@ -56,10 +56,11 @@ func (a *app) inspectModule(ctx context.Context, f inspectFlags, args []string) 
 	if err := nameInspected(&f, args); err != nil {
 		return 0, err
 	}
-	p, err := a.pipeline(ctx, runFlags{module: f.module, sandbox: f.sandbox}, nil)
+	p, end, err := a.pipeline(ctx, runFlags{module: f.module, sandbox: f.sandbox}, nil)
 	if err != nil {
 		return 0, err
 	}
+	defer end()
 	input := &krm.ResourceList{}
 	if f.input != "" || f.fnConfig != "" {
 		if input, err = a.inspectedInput(f); err != nil {

@@ -10,12 +10,16 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/krmsafe/krmsafe/policy"
 	"github.com/krmsafe/krmsafe/sandbox"
 )
 
 func main() {
 	if sandbox.IsChild(os.Args) {
 		os.Exit(sandbox.Child(os.Args))
+	}
+	if policy.IsChild(os.Args) {
+		os.Exit(policy.Child(os.Args))
 	}
 	os.Exit(realMain())
 }

@@ -143,10 +143,11 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	}
 	defer func() { _ = box.Close() }()
 	go func() { _, _ = box.Prepare(ctx) }() // its start hides behind all that is read here
-	p, err := a.pipeline(ctx, f, box)
+	p, end, err := a.pipeline(ctx, f, box)
 	if err != nil {
 		return nil, err
 	}
+	defer end()
 	input, err := a.input(args, f.fnConfig)
 	if err != nil {
 		return nil, err
@@ -160,25 +161,29 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	return p.Run(ctx, req)
 }
 
-// pipeline puts together what the flags name.
-func (a *app) pipeline(ctx context.Context, f runFlags, box *sandbox.Sandbox) (*pipeline.Pipeline, error) {
+// pipeline puts together what the flags name. end gives up what it holds.
+func (a *app) pipeline(ctx context.Context, f runFlags, box *sandbox.Sandbox) (p *pipeline.Pipeline, end func(), err error) {
 	client, err := f.module.client(a.getenv)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	verifier, err := f.module.verifier()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	rego, name, err := f.policy.load(ctx)
+	rego, err := f.policy.load(ctx, f.sandbox.jail)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return pipeline.New(pipeline.Config{
-		Registry: client, Verifier: verifier, AllowUnsigned: f.module.allowUnsigned, Policy: rego, PolicyName: name,
+	p, err = pipeline.New(pipeline.Config{
+		Registry: client, Verifier: verifier, AllowUnsigned: f.module.allowUnsigned, Policy: rego.policy, PolicyName: rego.name,
 		Sandbox: box, Runtime: runtimeFacts(f.sandbox.engine, f.sandbox.jail), Date: today(), KRM: krm.DefaultLimits(),
 		Mode: pipeline.Mode(f.mode), Random: rand.Reader,
 	})
+	if err != nil {
+		rego.close()
+	}
+	return p, rego.close, err
 }
 
 // input reads the resources, from standard input where no path is given.
