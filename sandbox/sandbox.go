@@ -258,6 +258,11 @@ const (
 	CodeJailHook       = "jail.hook"
 	CodeJailStart      = "jail.start"
 
-	hintJail = "run on Linux 6.12 or later with /proc mounted, or accept less with --jail partial (Config.Jail: sandbox.JailPartialUnsafe)"
+	hintJail = "run on Linux 6.12 or later with /proc mounted, or accept less with --require-jail partial (Config.Jail: sandbox.JailPartialUnsafe)"
 	hintHook = "begin main, or TestMain, with: if sandbox.IsChild(os.Args) { os.Exit(sandbox.Child(os.Args)) }"
 )
+
+// Harden protects the calling process, the parent: no core dump, and on Linux no
+// tracing and no reading of its memory by other processes of the same user. A
+// program that holds credentials calls it once, early.
+func Harden() error { return jail.Harden() }

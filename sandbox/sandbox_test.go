@@ -138,7 +138,7 @@ func TestStopsNameTheLimit(t *testing.T) {
 		module []byte
 		words  []string
 	}{
-		{asm.Spin(), []string{"12345", "fuel", "--fuel"}},
+		{asm.Spin(), []string{"12345", "limits.fuel"}},
 		{asm.Flood(1), []string{"777", "limits.outputBytes"}},
 	} {
 		if tc.words[0] == "777" {

@@ -4,8 +4,8 @@ import "fmt"
 
 // stopText holds, for each code, the message with its limit's value and the hint.
 func stopText(code string, l Limits, detail string) (message, hint string) {
-	raise := func(field, flag string) string {
-		return fmt.Sprintf("allow more with limits.%s in the policy (a flag %s can only lower it)", field, flag)
+	raise := func(field string) string {
+		return fmt.Sprintf("allow more with limits.%s in the policy; flags can only lower it", field)
 	}
 	switch code {
 	case CodeGuestExit:
@@ -15,23 +15,23 @@ func stopText(code string, l Limits, detail string) (message, hint string) {
 	case CodeGuestCrash:
 		return fmt.Sprintf("the engine ended while it ran the function (%s)", detail), "treat the module as hostile, and report it"
 	case CodeLimitFuel:
-		return fmt.Sprintf("the function used up its %d units of fuel", l.Fuel), raise("fuel", "--fuel")
+		return fmt.Sprintf("the function used up its %d units of fuel", l.Fuel), raise("fuel")
 	case CodeLimitDepth:
 		return fmt.Sprintf("the function's calls were nested deeper than %d", callDepth(l)), depthHint(l, raise)
 	case CodeLimitStack:
 		return "the function's calls needed more stack than the engine has", "lower limits.callDepth to end such a run earlier, or run it with the other engine"
 	case CodeLimitTime:
-		return fmt.Sprintf("the function was still running after %s", l.Timeout), raise("timeout", "--timeout")
+		return fmt.Sprintf("the function was still running after %s", l.Timeout), raise("timeout")
 	case CodeLimitCPU:
-		return fmt.Sprintf("the function used all processor time that %s allow", l.Timeout), raise("timeout", "--timeout")
+		return fmt.Sprintf("the function used all processor time that %s allow", l.Timeout), raise("timeout")
 	case CodeLimitMemory:
-		return fmt.Sprintf("the function needs more than %d pages of memory%s", l.MemoryPages, aside(detail)), raise("memoryPages", "--memory-pages")
+		return fmt.Sprintf("the function needs more than %d pages of memory%s", l.MemoryPages, aside(detail)), raise("memoryPages")
 	case CodeLimitTable:
-		return fmt.Sprintf("the function's tables need more than %d entries%s", l.TableElements, aside(detail)), raise("tableElements", "--table-elements")
+		return fmt.Sprintf("the function's tables need more than %d entries%s", l.TableElements, aside(detail)), raise("tableElements")
 	case CodeLimitOutput:
-		return fmt.Sprintf("the function wrote more than %d bytes to standard output", l.OutputBytes), raise("outputBytes", "--output-bytes")
+		return fmt.Sprintf("the function wrote more than %d bytes to standard output", l.OutputBytes), raise("outputBytes")
 	case CodeLimitStderr:
-		return fmt.Sprintf("the function wrote more than %d bytes to standard error", l.StderrBytes), raise("stderrBytes", "--stderr-bytes")
+		return fmt.Sprintf("the function wrote more than %d bytes to standard error", l.StderrBytes), raise("stderrBytes")
 	case CodeLimitCompile:
 		return fmt.Sprintf("decoding and compiling the module took more than %s", detail),
 			"allow more with limits.compileTimeout and limits.compileBytes in the policy, or choose --engine interpreter"
@@ -49,11 +49,11 @@ func stopText(code string, l Limits, detail string) (message, hint string) {
 }
 
 // depthHint says how to move the depth, where it can be moved.
-func depthHint(l Limits, raise func(field, flag string) string) string {
+func depthHint(l Limits, raise func(field string) string) string {
 	if callDepth(l) < l.CallDepth {
 		return "no deeper nesting is the same on both engines; rewrite the recursion as a loop"
 	}
-	return raise("callDepth", "--call-depth")
+	return raise("callDepth")
 }
 
 func aside(detail string) string {

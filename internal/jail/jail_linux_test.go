@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/krmsafe/krmsafe/internal/jail"
 )
 
@@ -258,6 +260,38 @@ func TestHelperParent(t *testing.T) {
 		}
 	}
 	select {}
+}
+
+// SR-33: a hardened parent can still start children, and tell them apart.
+func TestHardenedParent(t *testing.T) {
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestHelperHardened$", "-test.v")
+	cmd.Env = append(os.Environ(), "JAIL_HELPER_HARDENED=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "dumpable 0, core 0, full jail true") {
+		t.Errorf("helper: %v\n%s", err, out)
+	}
+}
+
+// TestHelperHardened is the process that TestHardenedParent starts.
+func TestHelperHardened(t *testing.T) {
+	if os.Getenv("JAIL_HELPER_HARDENED") == "" {
+		return
+	}
+	if err := jail.Harden(); err != nil {
+		t.Fatal(err)
+	}
+	c := bounded(t, roleEcho)
+	defer end(c)
+	fmt.Printf("dumpable %d, core %d, full jail %v\n", prctl(unix.PR_GET_DUMPABLE), coreLimit(t), c.Report().Complete())
+}
+
+func coreLimit(t *testing.T) uint64 {
+	t.Helper()
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	return limit.Max
 }
 
 func alive(pid int) bool {
