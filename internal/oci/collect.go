@@ -176,6 +176,8 @@ func (c *collector) passOver(err error, manifest, from string) error {
 	switch {
 	case errors.As(err, &ae):
 		c.reject(Rejection{Code: ae.Code, Manifest: manifest, Source: from, Reason: ae.Message})
+	case errors.As(err, &le) && le.Limit == c.limits.total().dotted():
+		return err // not this candidate, but all of them together
 	case errors.As(err, &le):
 		c.reject(Rejection{Code: le.Limit, Manifest: manifest, Source: from, Reason: le.Error()})
 	case absent(err):

@@ -17,7 +17,6 @@ const (
 	layoutFile        = "oci-layout"
 	indexFile         = "index.json"
 	maxLayoutFile     = kib
-	maxScanBytes      = 64 * mib // manifests read in search of referrers
 )
 
 // layout is an OCI image layout on disk, as a source. It is read through an os.Root: no name in it, and no symbolic link, leads out
@@ -236,8 +235,8 @@ func (l *layout) scan(ctx context.Context) ([]document, error) {
 			if err != nil {
 				continue
 			}
-			if total += int64(len(doc.body)); total > maxScanBytes {
-				l.scanE = bound{"layout_manifests", "fixed", maxScanBytes}.exceeded("manifests of layout "+l.dir, total)
+			if total += int64(len(doc.body)); total > l.limits.EvidenceTotal {
+				l.scanE = l.limits.total().exceeded("manifests of layout "+l.dir, total)
 				return
 			}
 			doc.body = nil

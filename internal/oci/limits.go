@@ -21,7 +21,7 @@ type Limits struct {
 	Referrers      int64 // referrer manifests inspected for one digest
 	Evidence       int64 // signatures and attestations handed on
 	EvidenceBytes  int64 // one bundle, payload or envelope
-	EvidenceTotal  int64 // all evidence of one artifact
+	EvidenceTotal  int64 // all evidence of one artifact, and all manifests read in search of it
 	DocumentDepth  int64 // nesting of a JSON document
 	ErrorBodyBytes int64 // what is read of a registry's error answer
 }
@@ -81,8 +81,10 @@ type bound struct {
 	max   int64
 }
 
+func (b bound) dotted() string { return "limit." + b.name }
+
 func (b bound) exceeded(what string, got int64) *LimitError {
-	return &LimitError{Limit: "limit." + b.name, Max: b.max, Got: got, What: what, Hint: "the limit is the registry client's " + b.field + "; raise it only for an artifact you know"}
+	return &LimitError{Limit: b.dotted(), Max: b.max, Got: got, What: what, Hint: "the limit is the registry client's " + b.field + "; raise it only for an artifact you know"}
 }
 
 func (l Limits) manifest() bound  { return bound{"manifest_bytes", "ManifestBytes", l.ManifestBytes} }

@@ -75,13 +75,13 @@ func (c *Client) pullInto(ctx context.Context, src source, ref Ref, staging stri
 	if err := root.MkdirAll("blobs/sha256", 0o755); err != nil {
 		return nil, fmt.Errorf("pulling to %q: %w", staging, err)
 	}
-	rec := &recorder{source: src, root: root, docs: map[string]document{}}
+	rec := &recorder{source: src, root: root, limits: c.limits, docs: map[string]document{}}
 	artifact, err := c.fetch(ctx, rec, ref)
 	if err != nil {
 		return nil, err
 	}
 	for _, digest := range append(artifact.Subjects(), artifact.carriers()...) {
-		if err := rec.keep(ctx, digest, c.limits); err != nil {
+		if err := rec.keep(ctx, digest); err != nil {
 			return nil, err
 		}
 	}
@@ -102,7 +102,8 @@ func (a *Artifact) carriers() []string {
 // recorder is a source that keeps on disk what passes through it.
 type recorder struct {
 	source
-	root *os.Root
+	root   *os.Root
+	limits Limits
 
 	mu    sync.Mutex
 	docs  map[string]document
@@ -117,8 +118,8 @@ func (r *recorder) document(ctx context.Context, name string) (document, error) 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, known := r.docs[doc.digest]; !known {
-		if r.total += int64(len(doc.body)); r.total > maxScanBytes {
-			return document{}, bound{"pulled_manifests", "fixed", maxScanBytes}.exceeded("manifests about "+doc.digest, r.total)
+		if r.total += int64(len(doc.body)); r.total > r.limits.EvidenceTotal+r.limits.ManifestBytes {
+			return document{}, r.limits.total().exceeded("manifests about "+doc.digest, r.total)
 		}
 		r.docs[doc.digest] = doc
 	}
@@ -173,7 +174,7 @@ func (t *tee) Close() error {
 }
 
 // keep writes a manifest, and its config where fetching had no need of it.
-func (r *recorder) keep(ctx context.Context, digest string, limits Limits) error {
+func (r *recorder) keep(ctx context.Context, digest string) error {
 	doc, ok := r.docs[digest]
 	if !ok {
 		return fmt.Errorf("manifest %s was not read", digest)
@@ -187,7 +188,7 @@ func (r *recorder) keep(ctx context.Context, digest string, limits Limits) error
 	if _, err := r.root.Stat(blobPath(doc.Config.Digest)); err == nil {
 		return nil
 	}
-	body, err := readBlob(ctx, r.source, *doc.Config, "config", limits.config())
+	body, err := readBlob(ctx, r.source, *doc.Config, "config", r.limits.config())
 	if absent(err) && doc.Config.Digest == emptyDigest {
 		body, err = []byte("{}"), nil // some registries never store it
 	}

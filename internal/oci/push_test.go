@@ -239,6 +239,33 @@ func TestPullIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// TestPullBoundsManifests: what is kept of manifests in search of evidence is bounded, in a registry as in a layout.
+func TestPullBoundsManifests(t *testing.T) {
+	t.Parallel()
+	s := newSigned(t)
+	entries := []desc{s.top}
+	for i := range 8 {
+		d := s.blobs.AddManifest(layout.Manifest{
+			Config: s.blobs.Empty(), Layers: []desc{s.blobs.Add("text/plain", []byte("sbom"))}, Annotations: map[string]string{"n": fmt.Sprint(i, strings.Repeat("x", 1000))},
+			Subject: &desc{MediaType: s.top.MediaType, Digest: s.top.Digest, Size: s.top.Size},
+		})
+		s.put(d)
+		entries = append(entries, d)
+	}
+	c := config()
+	c.Limits.EvidenceTotal, c.Limits.ManifestBytes = 4<<10, 4<<10
+	s.reg.PageSize = 2
+	parent := t.TempDir()
+	if _, err := client(t, c).Pull(context.Background(), parse(t, s.ref()), filepath.Join(parent, "out")); code(err) != "limit.evidence_total" {
+		t.Errorf("Pull = %v", err)
+	}
+	dir := filepath.Join(parent, "layout")
+	if err := s.blobs.Save(dir, entries...); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, c, "oci-layout:"+dir+"@"+s.top.Digest, "limit.evidence_total")
+}
+
 // TestPullLeavesBadCandidatesOut: rubbish beside a good bundle does not reach the layout.
 func TestPullLeavesBadCandidatesOut(t *testing.T) {
 	t.Parallel()
