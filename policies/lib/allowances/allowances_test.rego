@@ -160,3 +160,92 @@ test_granted_removal_allowed if {
 test_two_allowances_allowed if {
 	ids({"only": ["images", "namespace"]}, [at(["metadata", "namespace"]), at(["spec", "containers", "[0]", "image"])]) == set()
 }
+
+# A change that each allowance holds; no other allowance holds it.
+samples := {
+	"labels-and-annotations": at(["metadata", "labels", "app"]),
+	"images": at(["spec", "containers", "[name=web]", "image"]),
+	"resources-and-replicas": at(["spec", "replicas"]),
+	"namespace": at(["metadata", "namespace"]),
+	"generator": new("ConfigMap"),
+	"fields": at(["spec", "paused"]),
+}
+
+grant(name) := {
+	"only": [name], "add": [{"group": "", "kind": "ConfigMap"}],
+	"fields": [{"group": "apps", "kind": "Deployment", "pointer": "/spec/paused"}],
+}
+
+test_each_allowance_holds_its_own_only if {
+	every name, _ in samples {
+		every other, change in samples {
+			expected := {id | id := "output.outside_allowance"; name != other}
+			ids(grant(name), [change]) == expected
+		}
+	}
+}
+
+test_labels_elsewhere_denied if {
+	every path in [
+		["spec", "template", "labels", "app"], ["status", "template", "metadata", "labels", "app"], ["spec", "other", "metadata", "labels"],
+		["spec", "template", "spec", "labels"], ["spec", "volumeClaimTemplates", "[0]", "spec", "labels"], ["spec", "volumeClaimTemplates", "[0]", "metadata", "name"],
+		["spec", "other", "[0]", "metadata", "labels"], ["status", "volumeClaimTemplates", "[0]", "metadata", "labels"], ["status", "labels"],
+		["spec", "volumeClaimTemplates", "[0]", "status", "labels"],
+	] {
+		denied("labels-and-annotations", path)
+	}
+}
+
+test_autoscaler_denied if {
+	every resource in [fixture.resource("example.com", "HorizontalPodAutoscaler"), fixture.resource("autoscaling", "Other")] {
+		ids({"only": ["resources-and-replicas"]}, [on(resource, ["spec", "maxReplicas"])]) == {"output.outside_allowance"}
+	}
+	ids({"only": ["resources-and-replicas"]}, [on(fixture.resource("autoscaling", "HorizontalPodAutoscaler"), ["spec", "metrics"])]) == {"output.outside_allowance"}
+}
+
+test_resources_of_no_container_denied if denied("resources-and-replicas", ["spec", "volumes", "[name=x]", "resources"])
+
+test_namespace_elsewhere_in_a_binding_denied if {
+	binding := fixture.resource("rbac.authorization.k8s.io", "RoleBinding")
+	every path in [["others", "[0]", "namespace"], ["subjects", "[0]", "namespace", "x"]] {
+		ids({"only": ["namespace"]}, [on(binding, path)]) == {"output.outside_allowance"}
+	}
+}
+
+test_change_of_a_granted_kind_denied if {
+	changed := on(fixture.resource("", "ConfigMap"), ["data", "a"])
+	ids({"only": ["generator"], "add": [{"group": "", "kind": "ConfigMap"}]}, [changed]) == {"output.outside_allowance"}
+	removed := fixture.change("remove", fixture.resource("", "ConfigMap"), [], {}, null)
+	ids({"only": ["generator"], "add": [{"group": "", "kind": "ConfigMap"}]}, [removed]) == {"output.outside_allowance"}
+}
+
+test_granted_removal_is_of_whole_objects_denied if {
+	granted := {"only": ["images"], "remove": [{"group": "apps", "kind": "Deployment"}]}
+	ids(granted, [fixture.change("remove", fixture.deployment, ["spec", "x"], 1, null)]) == {"output.outside_allowance"}
+	ids(granted, [fixture.change("add", fixture.deployment, [], null, {})]) == {"output.outside_allowance"}
+}
+
+test_fields_of_another_group_denied if {
+	change := on(fixture.resource("example.com", "Deployment"), ["metadata", "annotations", "example.com/team"])
+	ids({"only": ["fields"], "fields": fields}, [change]) == {"output.outside_allowance"}
+}
+
+test_field_above_a_granted_one_denied if {
+	ids({"only": ["fields"], "fields": [{"group": "apps", "kind": "Deployment", "pointer": "/a/*"}]}, [at(["a"])]) == {"output.outside_allowance"}
+}
+
+template(op, path, after) := ids({"only": ["labels-and-annotations"]}, [fixture.change(op, fixture.deployment, path, null, after)])
+
+test_new_template_metadata_allowed if {
+	template("add", ["spec", "template", "metadata"], {"labels": {"a": "b"}}) == set()
+	template("add", ["spec", "jobTemplate", "metadata"], {"annotations": {"a": "b"}}) == set()
+}
+
+test_new_template_metadata_denied if {
+	outside := {"output.outside_allowance"}
+	template("add", ["spec", "template", "metadata"], {"labels": {}, "name": "x"}) == outside
+	template("replace", ["spec", "template", "metadata"], {"labels": {}}) == outside
+	template("add", ["spec", "template", "other"], {"labels": {}}) == outside
+	template("add", ["spec", "other", "metadata"], {"labels": {}}) == outside
+	template("add", ["status", "template", "metadata"], {"labels": {}}) == outside
+}

@@ -281,3 +281,74 @@ test_message_of_move if {
 	messages := {r.message | some r in changes.identity with input as fixture.with_changes([gone("a", 1), come("b", 1)])}
 	messages == {"ConfigMap a/x moves to another namespace"}
 }
+
+test_half_protected_allowed if {
+	allowed([new(fixture.resource("apiextensions.k8s.io", "Other"), {})])
+	allowed([new(fixture.resource("example.com", "CustomResourceDefinition"), {})])
+}
+
+test_reserved_annotation_of_a_template_allowed if {
+	allowed([change(fixture.deployment, ["spec", "template", "metadata", "annotations", "config.kubernetes.io/x"], "a", "b")])
+	allowed([change(fixture.deployment, ["metadata", "labels", "config.kubernetes.io/x"], "a", "b")])
+	allowed([change(fixture.deployment, ["spec", "template"], {"config.kubernetes.io/x": 1}, {})])
+}
+
+test_ordinary_annotation_in_metadata_allowed if {
+	allowed([fixture.change("add", fixture.deployment, ["metadata"], null, {"annotations": {"example.com/team": "a"}})])
+	allowed([new(configmap, {"example.com/team": "a"})])
+}
+
+test_granted_removal_of_object_with_reserved_annotation_allowed if {
+	document := object.union(
+		fixture.with_changes([whole("remove", configmap, {"annotations": {"config.kubernetes.io/local-config": "true"}})]),
+		{"granted": {"remove": [{"group": "", "kind": "ConfigMap"}]}},
+	)
+	ids(document) == set()
+}
+
+test_granted_removal_of_kustomization_allowed if {
+	kustomization := fixture.resource("kustomize.config.k8s.io", "Kustomization")
+	document := object.union(
+		fixture.with_changes([whole("remove", kustomization, {})]),
+		{"granted": {"remove": [{"group": "kustomize.config.k8s.io", "kind": "Kustomization"}]}},
+	)
+	ids(document) == set()
+}
+
+test_kustomize_group_denied if refused("output.kind", [new(fixture.resource("kustomize.config.k8s.io", "Anything"), {})])
+
+test_items_of_no_list_allowed if allowed([fixture.change("add", configmap, [], null, {"items": []})])
+
+test_long_path_denied if {
+	long := concat("", [replace(sprintf("%1100s", ["a"]), " ", "a"), ".yaml"])
+	refused("output.path", [new(configmap, {"config.kubernetes.io/path": long})])
+}
+
+test_generator_that_removes_denied if {
+	document := object.union(
+		fixture.with_changes([whole("remove", configmap, {})]),
+		{"function": {"role": "generator"}, "granted": {"remove": [{"group": "", "kind": "ConfigMap"}]}},
+	)
+	ids(document) == {"output.generator"}
+}
+
+test_generator_that_adds_a_field_denied if {
+	document := object.union(
+		fixture.with_changes([fixture.change("add", fixture.deployment, ["metadata", "labels", "a"], null, "b")]),
+		{"function": {"role": "generator"}},
+	)
+	ids(document) == {"output.generator"}
+}
+
+test_validator_that_removes_nothing_is_silent if {
+	{r.message | some r in changes.validator with input as object.union(fixture.with_changes([]), {"function": {"role": "validator"}})} == set()
+}
+
+messages(list) := {r.message | some r in changes.protected with input as fixture.with_changes(list)}
+
+test_messages_say_what_was_done if {
+	secret := fixture.resource("", "Secret")
+	messages([new(secret, {})]) == {"Secret shop/x of a protected kind is added"}
+	messages([change(secret, ["data", "a"], "b", "c")]) == {"Secret shop/x of a protected kind is changed at /data/a"}
+	{r.message | some r in changes.function with input as fixture.with_changes([fixture.change("remove", fixture.deployment, ["metadata", "annotations", "config.kubernetes.io/function"], "x", null)])} == {"Deployment.apps shop/web: annotation config.kubernetes.io/function is removed"}
+}

@@ -32,7 +32,7 @@ test_accepted_unsigned_warns if {
 }
 
 test_accepted_unsigned_does_not_warn if {
-	every document in [fixture.facts, object.union(fixture.facts, {"request": {"flags": {"allowUnsigned": true}}})] {
+	every document in [fixture.facts, fixture.unsigned_facts, object.union(fixture.facts, {"request": {"flags": {"allowUnsigned": true}}})] {
 		count(signature.accepted_unsigned) == 0 with input as document
 	}
 }
@@ -45,6 +45,11 @@ certified := object.union(fixture.facts, {"verified": {"signatures": [{
 test_signers_allowed if {
 	count(signature.signers_outside([{"keyID": "x"}, {"keyID": "sha256:2222"}])) == 0 with input as fixture.facts
 	count(signature.signers_outside({{"issuer": "i", "subject": "s"}})) == 0 with input as certified
+}
+
+test_issuer_beside_a_key_denied if {
+	both := object.union(fixture.facts, {"verified": {"signatures": [object.union(fixture.facts.verified.signatures[0], {"issuer": "i", "subject": "s"})]}})
+	{r.id | some r in signature.signers_outside([{"issuer": "i", "subject": "s"}]) with input as both} == {"signature.signer"}
 }
 
 test_signers_denied if {
