@@ -16,6 +16,7 @@ import (
 const (
 	typeSimpleSigning = "application/vnd.dev.cosign.simplesigning.v1+json"
 	typeDSSE          = "application/vnd.dsse.envelope.v1+json"
+	typeNotation      = "application/vnd.cncf.notary.signature" // named only to be refused by name
 )
 
 // concurrency is how many requests one fetch has under way while it looks for evidence.
@@ -103,8 +104,10 @@ func (c *collector) bundle(ctx context.Context, subject string, cand candidate) 
 		return nil
 	}
 	switch {
+	case doc.ArtifactType == typeNotation || doc.Config != nil && doc.Config.MediaType == typeNotation:
+		return reject("evidence.notation", "it is a Notary Project signature, and only Sigstore's are understood: sign with cosign too")
 	case doc.isIndex() || !slices.ContainsFunc(doc.Layers, isBundle):
-		return nil // an SBOM, a notation signature, a README: not for us
+		return nil // an SBOM, a README: not for us
 	case doc.Subject == nil:
 		return reject("evidence.subject", "the referrer has no subject")
 	case doc.Subject.Digest != subject:

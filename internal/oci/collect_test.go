@@ -241,6 +241,21 @@ func TestEvidenceBadCandidates(t *testing.T) {
 	}
 }
 
+// TestEvidenceOfOthers: an SBOM says nothing here, and a signature of another kind is named.
+func TestEvidenceOfOthers(t *testing.T) {
+	t.Parallel()
+	s := newSigned(t)
+	about := &desc{MediaType: layout.TypeManifest, Digest: s.top.Digest, Size: s.top.Size}
+	s.put(s.blobs.AddManifest(layout.Manifest{ArtifactType: "application/spdx+json", Config: s.blobs.Empty(), Layers: []desc{s.blobs.Add("application/spdx+json", []byte("{}"))}, Subject: about}))
+	if got := mustFetch(t, config(), s.ref()); len(got.Evidence) != 1 || len(got.Rejected) != 0 {
+		t.Errorf("evidence %s, rejected %s", kinds(got), codes(got))
+	}
+	s.put(s.blobs.AddManifest(layout.Manifest{ArtifactType: "application/vnd.cncf.notary.signature", Config: s.blobs.Empty(), Layers: []desc{s.blobs.Add("application/jose+json", []byte("{}"))}, Subject: about}))
+	if got := mustFetch(t, config(), s.ref()); len(got.Evidence) != 1 || codes(got) != "evidence.notation referrers-api" {
+		t.Errorf("evidence %s, rejected %s", kinds(got), codes(got))
+	}
+}
+
 func TestEvidenceLegacyBadLayers(t *testing.T) {
 	t.Parallel()
 	s := newSigned(t)
