@@ -32,6 +32,9 @@ func explain(err error) (code int, hint string) {
 		usage    *pipeline.UsageError
 		ref      *oci.RefError
 		registry *oci.RegistryError
+		artifact *oci.ArtifactError
+		large    *oci.LimitError
+		module   *sandbox.ModuleError
 		trust    *verify.PolicyError
 		compile  *policy.CompileError
 		load     *policy.LoadError
@@ -43,6 +46,12 @@ func explain(err error) (code int, hint string) {
 		return pipeline.ExitUsage, usage.Hint
 	case errors.As(err, &ref):
 		return pipeline.ExitUsage, ref.Hint
+	case errors.As(err, &artifact):
+		return pipeline.ExitRefused, artifact.Hint
+	case errors.As(err, &large):
+		return pipeline.ExitRefused, large.Hint
+	case errors.As(err, &module):
+		return pipeline.ExitRefused, module.Hint
 	case errors.As(err, &trust):
 		return pipeline.ExitUsage, trust.Hint
 	case errors.As(err, &compile):

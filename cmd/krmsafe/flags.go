@@ -1,96 +1,16 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/spf13/cobra"
-
-	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/policy"
-	"github.com/krmsafe/krmsafe/verify"
 )
-
-// maxKeyBytes bounds a public key file.
-const maxKeyBytes = 64 << 10
-
-// moduleFlags name the module and who is trusted to have signed it. Every verb
-// that fetches a module has them.
-type moduleFlags struct {
-	image          string
-	file           string
-	keys           []string
-	allowUnsigned  bool
-	registryConfig []string
-	registryCA     string
-	plainHTTP      []string
-	pullTimeout    time.Duration
-}
-
-func (f *moduleFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.image, "image", "", "module as an OCI artifact: registry/repo[:tag][@sha256:…] or oci-layout:DIR[:tag]")
-	flags.StringVar(&f.file, "file", "", "module as a local .wasm file")
-	flags.StringArrayVar(&f.keys, "key", nil, "file with the PEM public key of a trusted signer (repeat for several)")
-	flags.BoolVar(&f.allowUnsigned, "allow-unsigned", false, "let a module that nobody signed go on to the policy; lowers safety")
-	flags.StringArrayVar(&f.registryConfig, "registry-config", nil, "docker config.json or podman auth.json with registry credentials (default: docker's)")
-	flags.StringVar(&f.registryCA, "registry-cacert", "", "file with PEM certificates to trust for registries")
-	flags.StringArrayVar(&f.plainHTTP, "allow-http-registry", nil, "registry HOST[:PORT] to speak plain HTTP to; loopback needs no flag")
-	flags.DurationVar(&f.pullTimeout, "pull-timeout", time.Minute, "time that fetching the module may take")
-}
-
-func (f *moduleFlags) client(getenv func(string) string) (*oci.Client, error) {
-	files := f.registryConfig
-	if len(files) == 0 {
-		if dir := getenv("DOCKER_CONFIG"); dir != "" {
-			files = []string{filepath.Join(dir, "config.json")}
-		} else if home, err := os.UserHomeDir(); err == nil {
-			files = []string{filepath.Join(home, ".docker", "config.json")}
-		}
-	}
-	client, err := oci.New(oci.Config{
-		CredentialFiles: files,
-		CAFile:          f.registryCA,
-		PlainHTTP:       f.plainHTTP,
-		Timeout:         f.pullTimeout,
-		Proxy:           http.ProxyFromEnvironment,
-		UserAgent:       "krmsafe/" + readVersion().Version,
-	})
-	var bad *oci.ConfigError
-	if errors.As(err, &bad) {
-		return nil, &pipeline.UsageError{Message: bad.Error()}
-	}
-	return client, err
-}
-
-// verifier trusts the keys that were named, for every reference. Without keys
-// it is nil: nobody is trusted.
-func (f *moduleFlags) verifier() (*verify.Verifier, error) {
-	if len(f.keys) == 0 {
-		return nil, nil
-	}
-	rule := verify.Rule{Name: "--key", Match: []string{"**"}}
-	for _, name := range f.keys {
-		pem, err := readBounded(name, maxKeyBytes)
-		if err != nil {
-			return nil, fmt.Errorf("reading the key: %w", err)
-		}
-		rule.Authorities = append(rule.Authorities, verify.Authority{
-			Name: strings.TrimSuffix(filepath.Base(name), filepath.Ext(name)),
-			Key:  &verify.Key{PEM: pem, Source: name},
-		})
-	}
-	return verify.New(verify.TrustPolicy{Rules: []verify.Rule{rule}})
-}
 
 // runtimeFacts is what a policy is told of the place where a module runs.
 func runtimeFacts(engine, jail string) policy.Runtime {

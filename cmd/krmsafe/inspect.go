@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -53,7 +51,7 @@ func (a *app) inspectModule(ctx context.Context, f inspectFlags, args []string) 
 	if err := oneOf("--output", f.output, "text", "json"); err != nil {
 		return 0, err
 	}
-	if err := nameInspected(&f, args); err != nil {
+	if err := nameArgument(&f.module, args); err != nil {
 		return 0, err
 	}
 	p, end, err := a.pipeline(ctx, runFlags{module: f.module, sandbox: f.sandbox}, nil)
@@ -67,8 +65,12 @@ func (a *app) inspectModule(ctx context.Context, f inspectFlags, args []string) 
 			return 0, err
 		}
 	}
+	bundles, err := f.module.trust.readBundles()
+	if err != nil {
+		return 0, err
+	}
 	facts, rep, err := p.Inspect(ctx, pipeline.Request{
-		Image: f.module.image, File: f.module.file, Input: input, FailOn: pipeline.FailNever,
+		Image: f.module.image, File: f.module.file, Bundles: bundles, Input: input, FailOn: pipeline.FailNever,
 	})
 	if err != nil {
 		return 0, err
@@ -96,27 +98,4 @@ func (a *app) inspectedInput(f inspectFlags) (*krm.ResourceList, error) {
 	}
 	config, err := krm.ParseConfig(f.fnConfig, data, krm.DefaultLimits())
 	return &krm.ResourceList{FunctionConfig: config}, err
-}
-
-// nameInspected takes the argument as a file if there is one of that name, or
-// if it looks like one, and as a reference otherwise.
-func nameInspected(f *inspectFlags, args []string) error {
-	if len(args) == 0 {
-		if f.module.image == "" && f.module.file == "" {
-			return &pipeline.UsageError{Message: "no module is named", Hint: "krmsafe inspect REF, or krmsafe inspect FILE"}
-		}
-		return nil
-	}
-	if f.module.image != "" || f.module.file != "" {
-		return &pipeline.UsageError{Message: "the module is named twice", Hint: "use either the argument or the flag"}
-	}
-	name := args[0]
-	_, err := os.Stat(name)
-	looksLikeFile := strings.HasSuffix(name, ".wasm") || strings.HasPrefix(name, "./") || strings.HasPrefix(name, "/") || strings.HasPrefix(name, "../")
-	if err == nil || looksLikeFile {
-		f.module.file = name
-	} else {
-		f.module.image = name
-	}
-	return nil
 }

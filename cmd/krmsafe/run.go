@@ -24,6 +24,7 @@ type runFlags struct {
 	view     viewFlags
 	report   reportFlags
 	audit    auditFlags
+	lock     lockedFlags
 	fnConfig string
 	kind     string
 	mode     string
@@ -69,6 +70,7 @@ refused. On any other code than 0 nothing is printed on standard output.`,
 	f.view.register(cmd)
 	f.report.register(cmd)
 	f.audit.register(cmd)
+	f.lock.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.fnConfig, "fn-config", "", "file with the functionConfig")
 	flags.StringVarP(&f.kind, "type", "t", "mutator", "what the function is for: mutator (or transformer), validator or generator")
@@ -155,6 +157,11 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	req := pipeline.Request{
 		Image: f.module.image, File: f.module.file, Input: input, Lower: f.lower, FailOn: f.failOn, Role: roles[f.kind], View: view,
 	}
+	bundles, err := f.module.trust.readBundles()
+	if err != nil {
+		return nil, err
+	}
+	req.Bundles = bundles
 	if err := nameModule(&req, f.fnConfig); err != nil {
 		return nil, err
 	}
@@ -163,11 +170,11 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 
 // pipeline puts together what the flags name. end gives up what it holds.
 func (a *app) pipeline(ctx context.Context, f runFlags, box *sandbox.Sandbox) (p *pipeline.Pipeline, end func(), err error) {
-	client, err := f.module.client(a.getenv)
+	client, verifier, err := f.module.judges(a.getenv)
 	if err != nil {
 		return nil, nil, err
 	}
-	verifier, err := f.module.verifier()
+	lock, err := f.lock.read()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -176,7 +183,7 @@ func (a *app) pipeline(ctx context.Context, f runFlags, box *sandbox.Sandbox) (p
 		return nil, nil, err
 	}
 	p, err = pipeline.New(pipeline.Config{
-		Registry: client, Verifier: verifier, AllowUnsigned: f.module.allowUnsigned, Policy: rego.policy, PolicyName: rego.name,
+		Registry: client, Verifier: verifier, AllowUnsigned: f.module.allowUnsigned, Lock: lock, Policy: rego.policy, PolicyName: rego.name,
 		Sandbox: box, Runtime: runtimeFacts(f.sandbox.engine, f.sandbox.jail), Date: today(), KRM: krm.DefaultLimits(),
 		Mode: pipeline.Mode(f.mode), Random: rand.Reader,
 	})

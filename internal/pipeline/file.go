@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +28,9 @@ func (j *judgement) fetchFile() error {
 		return nil
 	}
 	j.bytes = data
+	sum := sha256.Sum256(data)
+	j.report.Function.ModuleDigest = "sha256:" + hex.EncodeToString(sum[:])
+	j.report.Function.SizeBytes = int64(len(data))
 	return nil
 }
 

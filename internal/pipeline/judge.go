@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
-	"time"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/oci"
@@ -61,7 +59,11 @@ func (j *judgement) fetch(ctx context.Context) error {
 		return err
 	}
 	j.report.Function = Function{Source: ref.Source, Reference: ref.String()}
-	artifact, err := j.p.cfg.Registry.Fetch(ctx, ref)
+	pinned, ok := j.pinned(ref)
+	if !ok {
+		return nil
+	}
+	artifact, err := j.p.cfg.Registry.Fetch(ctx, pinned)
 	var bad *oci.ArtifactError
 	var large *oci.LimitError
 	switch {
@@ -77,7 +79,7 @@ func (j *judgement) fetch(ctx context.Context) error {
 	j.artifact, j.bytes = artifact, artifact.Module
 	j.request = policy.Request{
 		Source: ref.Source, Reference: ref.String(), Registry: ref.Registry, Repository: ref.Repository,
-		Tag: ref.Tag, Digest: artifact.Digest, Pinned: ref.Pinned(),
+		Tag: ref.Tag, Digest: artifact.Digest, Pinned: pinned.Pinned(),
 	}
 	j.report.Function = Function{
 		Source: ref.Source, Reference: ref.String(), Digest: artifact.Digest, ModuleDigest: artifact.ModuleDigest,
@@ -87,74 +89,6 @@ func (j *judgement) fetch(ctx context.Context) error {
 		j.report.Rejected = append(j.report.Rejected, Candidate{Source: r.Source, Digest: r.Manifest, Code: r.Code, Message: r.Reason})
 	}
 	return nil
-}
-
-// verify asks who signed the image. A local file carries no signature.
-func (j *judgement) verify(ctx context.Context) error {
-	if j.artifact == nil {
-		if !j.p.cfg.AllowUnsigned && !j.lenient {
-			j.refuse(StageVerify, "verify.unsigned_file", fmt.Sprintf("%s is a local file, and nobody signed it", j.req.File),
-				"--allow-unsigned runs a module that you built yourself; a signed one is run with --image and --key")
-		}
-		return nil
-	}
-	if j.p.cfg.Verifier == nil {
-		if !j.p.cfg.AllowUnsigned && !j.lenient {
-			j.refuse(StageVerify, "verify.no_trust", fmt.Sprintf("%s: nobody is trusted to sign it", j.report.Function.Reference),
-				"name the public key of its signer with --key")
-		}
-		return nil
-	}
-	subjects := j.artifact.Subjects()
-	provenance, err := j.p.cfg.Verifier.Verify(ctx, verify.Subject{
-		Reference: j.report.Function.Reference, Digest: j.artifact.Digest, AlsoDigests: subjects[1:],
-	}, evidence(j.artifact.Evidence))
-	var refusal *verify.RefusalError
-	switch {
-	case errors.As(err, &refusal):
-		j.reject(refusal.Candidates)
-		if !j.lenient {
-			j.refuse(StageVerify, refusal.Code, j.about(refusal.Message), refusal.Hint)
-		}
-		return nil
-	case err != nil:
-		return fmt.Errorf("verifying %s: %w", j.report.Function.Reference, err)
-	}
-	j.provenance = provenance
-	j.reject(provenance.Rejected())
-	for _, s := range provenance.Signatures() {
-		j.report.Signatures = append(j.report.Signatures, signature(s))
-	}
-	return nil
-}
-
-func signature(s verify.Signature) Signature {
-	out := Signature{
-		Authority: s.Authority, Type: s.Type, Format: s.Format, KeyID: s.KeyID, Issuer: s.Issuer, Subject: s.Subject,
-		Annotations: map[string]string{}, Timestamps: []Timestamp{},
-	}
-	maps.Copy(out.Annotations, s.Annotations)
-	for _, t := range s.Timestamps {
-		out.Timestamps = append(out.Timestamps, Timestamp{Type: t.Type, URI: t.URI, Time: t.Time.UTC().Format(time.RFC3339)})
-	}
-	return out
-}
-
-func (j *judgement) reject(candidates []verify.Candidate) {
-	for _, c := range candidates {
-		j.report.Rejected = append(j.report.Rejected, Candidate{Digest: c.Digest, Source: c.Source, Code: c.Code, Message: c.Message, Hint: c.Hint})
-	}
-}
-
-func evidence(found []oci.Evidence) []verify.Evidence {
-	list := make([]verify.Evidence, 0, len(found))
-	for _, e := range found {
-		list = append(list, verify.Evidence{
-			Kind: verify.Kind(e.Kind), MediaType: e.MediaType, Digest: e.Manifest, Source: e.Source,
-			Bytes: e.Bytes, Annotations: e.Annotations,
-		})
-	}
-	return list
 }
 
 // inspect decodes the module without executing anything of it.

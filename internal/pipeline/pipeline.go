@@ -48,6 +48,9 @@ type Config struct {
 	// that its user just built. Together with a Verifier it is an error: a
 	// signature is either demanded or it is not.
 	AllowUnsigned bool
+	// Lock refuses what it does not pin, or what differs from it; nil locks
+	// nothing.
+	Lock *Lock
 	// Policy decides. It must not be nil. PolicyName is what reports call it.
 	Policy     *policy.Policy
 	PolicyName string
@@ -101,6 +104,8 @@ type Request struct {
 	Image string
 	// File is the path of a module on disk.
 	File string
+	// Bundles are Sigstore bundles about the module that the operator named.
+	Bundles []Bundle
 	// Input is what the function reads, its functionConfig included.
 	Input *krm.ResourceList
 	// Lower holds limits that are lower than the policy's; zero fields leave

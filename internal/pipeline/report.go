@@ -18,23 +18,25 @@ const ReportVersion = "krmsafe.dev/report/v1"
 // Secrets are never in it, and every text in it that came from outside is raw,
 // so whoever shows it to a person cleans it first.
 type Report struct {
-	Version    string      `json:"version"`
-	Outcome    Outcome     `json:"outcome"`
-	ExitCode   int         `json:"exitCode"` // of krmsafe; -1 until it is known
-	Mode       Mode        `json:"mode"`
-	Function   Function    `json:"function"`
-	Signatures []Signature `json:"signatures"`
-	Rejected   []Candidate `json:"rejected"`
-	Policy     Policy      `json:"policy"`
-	View       View        `json:"view"`
-	Run        *Execution  `json:"run"`   // null where nothing ran
-	Check      *Check      `json:"check"` // null where nothing changed hands
-	Summary    Summary     `json:"summary"`
-	Changes    []Change    `json:"changes"`
-	Results    []Result    `json:"results"`
-	Input      Document    `json:"input"`
-	Output     Document    `json:"output"`
-	Warnings   []Warning   `json:"warnings"`
+	Version      string      `json:"version"`
+	Outcome      Outcome     `json:"outcome"`
+	ExitCode     int         `json:"exitCode"` // of krmsafe; -1 until it is known
+	Mode         Mode        `json:"mode"`
+	Function     Function    `json:"function"`
+	Trust        Trust       `json:"trust"`
+	Signatures   []Signature `json:"signatures"`
+	Attestations []Signature `json:"attestations"`
+	Rejected     []Candidate `json:"rejected"`
+	Policy       Policy      `json:"policy"`
+	View         View        `json:"view"`
+	Run          *Execution  `json:"run"`   // null where nothing ran
+	Check        *Check      `json:"check"` // null where nothing changed hands
+	Summary      Summary     `json:"summary"`
+	Changes      []Change    `json:"changes"`
+	Results      []Result    `json:"results"`
+	Input        Document    `json:"input"`
+	Output       Document    `json:"output"`
+	Warnings     []Warning   `json:"warnings"`
 
 	// Emit is the ResourceList to print: what the function returned, with what
 	// it was not shown in its place. It is nil unless Outcome is OK.
@@ -46,7 +48,7 @@ type Report struct {
 func NewReport() *Report {
 	return &Report{
 		Version: ReportVersion, ExitCode: -1, Mode: ModeEnforce,
-		Signatures: []Signature{}, Rejected: []Candidate{}, Changes: []Change{}, Results: []Result{}, Warnings: []Warning{},
+		Signatures: []Signature{}, Attestations: []Signature{}, Rejected: []Candidate{}, Changes: []Change{}, Results: []Result{}, Warnings: []Warning{},
 		Policy: Policy{Reasons: []Reason{}, Changes: policy.ChangeGrant{
 			Only: []string{}, Add: []policy.KindGrant{}, Remove: []policy.KindGrant{}, Protected: []policy.KindGrant{}, Fields: []policy.FieldGrant{},
 		}},
@@ -79,23 +81,44 @@ type Function struct {
 	Role         string `json:"role"` // transformer, generator or validator
 }
 
-// A Signature is one that verified: by whom, and over which digest.
-type Signature struct {
-	Authority   string            `json:"authority"`
-	Type        string            `json:"type"`
-	Format      string            `json:"format"`
-	KeyID       string            `json:"keyID"`
-	Issuer      string            `json:"issuer"`
-	Subject     string            `json:"subject"`
-	Annotations map[string]string `json:"annotations"`
-	Timestamps  []Timestamp       `json:"timestamps"`
+// Trust says which rule of the trust policy was met. Pinned means that the rule
+// allows this digest by name, and no signature was asked for.
+type Trust struct {
+	Rule   string `json:"rule"`
+	Pinned bool   `json:"pinned"`
 }
 
-// A Timestamp is a verified time at which a signature existed.
+// A Signature is one that verified: by whom, over which digest, and when. An
+// attestation is told in the same words.
+type Signature struct {
+	Authority     string            `json:"authority"`
+	Type          string            `json:"type"`
+	Format        string            `json:"format"`
+	KeyID         string            `json:"keyID"`
+	Issuer        string            `json:"issuer"`
+	Subject       string            `json:"subject"`
+	PredicateType string            `json:"predicateType"`
+	Digest        string            `json:"digest"`
+	Annotations   map[string]string `json:"annotations"`
+	Extensions    map[string]string `json:"extensions"`
+	Timestamps    []Timestamp       `json:"timestamps"`
+	Logs          []LogEntry        `json:"logs"`
+	Unchecked     []string          `json:"unchecked"`
+	Evidence      string            `json:"evidence"`
+	Source        string            `json:"source"`
+}
+
+// A Timestamp is a verified time of signing, RFC 3339 in UTC.
 type Timestamp struct {
 	Type string `json:"type"`
 	URI  string `json:"uri"`
-	Time string `json:"time"` // RFC 3339, UTC
+	Time string `json:"time"`
+}
+
+// A LogEntry is a verified entry of a transparency log.
+type LogEntry struct {
+	LogID string `json:"logID"`
+	Index int64  `json:"index"`
 }
 
 // A Candidate is a piece of evidence that did not count, and why. It explains a
@@ -106,6 +129,10 @@ type Candidate struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Hint    string `json:"hint"`
+	// Issuer and Subject are the identity that signed it, where the reason is
+	// that nobody trusts that identity.
+	Issuer  string `json:"issuer"`
+	Subject string `json:"subject"`
 }
 
 // A Policy says which policy decided whether the function may run, and on what

@@ -113,6 +113,9 @@ func (p *printer) refusal(r *pipeline.Report) {
 	if r.Check != nil {
 		p.reasons(r.Check.Reasons)
 	}
+	if o.Stage == pipeline.StageVerify {
+		p.candidates(r)
+	}
 	if o.Hint != "" {
 		p.line("krmsafe: hint: %s", plain.Line(o.Hint))
 	}
@@ -181,7 +184,7 @@ func Signer(s pipeline.Signature) string {
 	if s.Issuer != "" {
 		who += " (" + s.Issuer + ")"
 	}
-	if s.Authority != "" {
+	if s.Authority != "" && s.Authority != "key" && s.Authority != "keyless" { // the names of flags
 		who += ", trusted as " + s.Authority
 	}
 	return who
