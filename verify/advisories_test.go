@@ -250,6 +250,17 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestAllEvidenceTogetherIsBounded(t *testing.T) {
+	k := newKey(t)
+	padded := signed(t, newKey(t), digest, nil)
+	padded.Bytes = append(padded.Bytes, strings.Repeat(" ", verify.MaxEvidenceBytes-len(padded.Bytes))...)
+	v := newVerifier(t, trust(k))
+	r := refused(t, v, image, padded, padded, padded, padded, padded, signed(t, k, digest, nil))
+	if len(r.Candidates) != 5 || r.Candidates[3].Code != "verify.key" || r.Candidates[4].Code != "verify.limit" {
+		t.Errorf("candidates = %+v, want four read and the fifth refused unread", r.Candidates)
+	}
+}
+
 func manyNames(n int) string {
 	var b strings.Builder
 	for i := range n {

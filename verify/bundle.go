@@ -1,8 +1,12 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"slices"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -16,6 +20,36 @@ const inTotoPayload = "application/vnd.in-toto+json"
 // rekorKinds are the kinds of log entries that sigstore-go verifies. Others
 // exist in older material, intoto/0.0.1 above all.
 var rekorKinds = []string{"hashedrekord/0.0.1", "hashedrekord/0.0.2", "dsse/0.0.1", "intoto/0.0.2"}
+
+// SplitBundles turns a file of bundles, one JSON document or several one after
+// the other as `gh attestation download` writes them, into evidence. name is
+// the file's, for messages. A file that is larger than MaxTotalBytes, holds
+// more than MaxCandidates documents or is not JSON is an error; what is in the
+// documents is for Verify to find out.
+func SplitBundles(name string, data []byte) ([]Evidence, error) {
+	if len(data) > MaxTotalBytes {
+		return nil, fmt.Errorf("reading bundles from %q: it is %d bytes; at most %d are read", name, len(data), MaxTotalBytes)
+	}
+	var out []Evidence
+	for dec := json.NewDecoder(bytes.NewReader(data)); ; {
+		var doc json.RawMessage
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading bundles from %q: %s", name, oneLine(err.Error()))
+		}
+		if len(out) == MaxCandidates {
+			return nil, fmt.Errorf("reading bundles from %q: it holds more than %d", name, MaxCandidates)
+		}
+		out = append(out, Evidence{Kind: Bundle, MediaType: "application/json", Digest: digestOf(doc).String(), Source: name, Bytes: doc})
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("reading bundles from %q: it is empty", name)
+	}
+	return out, nil
+}
 
 // readBundle reads a Sigstore bundle (protobuf-specs, v0.1 to v0.3), or the
 // JSON that cosign 2 wrote for files before there were bundles.

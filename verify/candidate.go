@@ -159,8 +159,17 @@ func (c *candidate) run(b *bundle.Bundle, material root.TrustedMaterial, m modes
 		// By content, not by digest: keys on P-384 hash with SHA-384.
 		artifact = sigstore.WithArtifact(bytes.NewReader(c.payload))
 	}
-	return v.Verify(b, sigstore.NewPolicy(artifact, who))
+	return v.Verify(strictHash{b}, sigstore.NewPolicy(artifact, who))
 }
+
+// strictHash hides the version of a bundle. sigstore-go takes it as a licence
+// to try SHA-256 with keys on P-384 and P-521 as well, for the sake of clients
+// that never signed with such a certificate here, and says so on the standard
+// error of the process.
+type strictHash struct{ *bundle.Bundle }
+
+// Version returns a version that no bundle has.
+func (strictHash) Version() (string, error) { return "", nil }
 
 func withRoot(keys root.TrustedMaterial, r *trustRoot) root.TrustedMaterial {
 	if r == nil {

@@ -89,11 +89,7 @@ func (j *judgement) judge(e *Evidence) error {
 }
 
 func (j *judgement) read(e *Evidence) (*candidate, error) {
-	size := len(e.Bytes)
-	for k, v := range e.Annotations {
-		size += len(k) + len(v)
-	}
-	if size > MaxEvidenceBytes {
+	if size := e.size(); size > MaxEvidenceBytes {
 		return nil, fail("verify.limit", "it is %d bytes; at most %d are read", size, MaxEvidenceBytes)
 	}
 	switch e.Kind {

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/krmsafe/krmsafe/verify"
@@ -86,6 +87,9 @@ func TestKeys(t *testing.T) {
 			var p *verify.PolicyError
 			if !errors.As(err, &p) || p.Code != tt.code {
 				t.Fatalf("New = %v, want %s", err, tt.code)
+			}
+			if tt.name == "RSA 1024" && !strings.Contains(p.Message, "1024 bits") {
+				t.Errorf("New = %v, want it to say how many bits there are", err)
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -316,4 +317,21 @@ func TestOneIdentityIsOneSigner(t *testing.T) {
 	other := workflow
 	other.Subject = "second@example.com"
 	accepted(t, v, image, first, certified(t, i, other, digest))
+	// One name from two issuers is two people.
+	p.Rules[0].Authorities[0].Keyless.Identities = append(p.Rules[0].Authorities[0].Keyless.Identities, verify.Identity{Issuer: "https://gitlab.com", Subject: subject})
+	elsewhere := workflow
+	elsewhere.Issuer = "https://gitlab.com"
+	accepted(t, newVerifier(t, p), image, first, certified(t, i, elsewhere, digest))
+}
+
+// A certificate is valid for minutes: without a log or a timestamp nothing
+// says that it was when it signed, and no clock is asked instead.
+func TestCertificatesNeedATime(t *testing.T) {
+	i := newInstance(t)
+	p := keyless(t, i, func(a *verify.Authority) { a.Log, a.TSA = verify.None, verify.None })
+	v, err := verify.New(p)
+	var pe *verify.PolicyError
+	if v != nil || !errors.As(err, &pe) || pe.Code != "trust.mode" {
+		t.Errorf("New = %v, want trust.mode", err)
+	}
 }

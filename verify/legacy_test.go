@@ -3,6 +3,7 @@ package verify_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"maps"
 	"strings"
 	"testing"
@@ -212,5 +213,45 @@ func TestLegacyAttestation(t *testing.T) {
 	att.MediaType = "application/json"
 	if r := refused(t, v, image, att); r.Code != "verify.unsupported" {
 		t.Errorf("another media type: code = %s, want verify.unsupported", r.Code)
+	}
+}
+
+// The timestamps of legacy attestations cover the payload and not the
+// signature, so they say nothing about when it was signed. A token over the
+// signature, as nobody makes it, must not count either: it was never asked for.
+func TestTimestampOfALegacyAttestationDoesNotCount(t *testing.T) {
+	i := newInstance(t)
+	statement := sigstore.StatementOf(digest, nil, "https://slsa.dev/provenance/v1", `{}`)
+	b, err := i.Sign(workflow, statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bundle struct {
+		VerificationMaterial struct {
+			Certificate               struct{ RawBytes []byte }
+			TimestampVerificationData struct {
+				Rfc3161Timestamps []struct{ SignedTimestamp []byte }
+			}
+		}
+		DsseEnvelope json.RawMessage
+	}
+	if err := json.Unmarshal(b, &bundle); err != nil {
+		t.Fatal(err)
+	}
+	token, err := json.Marshal(map[string]any{"SignedRFC3161Timestamp": bundle.VerificationMaterial.TimestampVerificationData.Rfc3161Timestamps[0].SignedTimestamp})
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := keyless(t, i, func(a *verify.Authority) { a.Log = verify.None })
+	policy.Rules[0].AttestationsAsSignatures = []string{"https://slsa.dev/provenance/v1"}
+	r := refused(t, newVerifier(t, policy), image, verify.Evidence{
+		Kind: verify.LegacyAttestation, MediaType: "application/vnd.dsse.envelope.v1+json", Bytes: bundle.DsseEnvelope,
+		Annotations: map[string]string{
+			"dev.sigstore.cosign/certificate":      string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: bundle.VerificationMaterial.Certificate.RawBytes})),
+			"dev.sigstore.cosign/rfc3161timestamp": string(token),
+		},
+	})
+	if r.Code != "verify.timestamp" {
+		t.Errorf("code = %s, want verify.timestamp (%s)", r.Code, r.Message)
 	}
 }

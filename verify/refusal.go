@@ -7,6 +7,39 @@ import (
 
 // A RefusalError says that the subject did not meet its rule. It is a finding,
 // not a failure to judge.
+//
+// Its codes say what the rule missed:
+//
+//	verify.no_rule         no rule matches the reference
+//	verify.ambiguous_rule  two rules match it equally well
+//	verify.digest_ref      the rule asks for a digest in the reference
+//	verify.pin             the digest is not one of those pinned
+//	verify.no_evidence     nothing came with the subject
+//	verify.no_signature    nothing that came counts, for several reasons
+//	verify.signers         too few distinct signers
+//	verify.all_of          an authority that must have signed did not
+//	verify.attestation     a required attestation is missing
+//
+// If everything that came was rejected for one reason, that reason is the code.
+// The reasons for which a candidate is rejected are:
+//
+//	verify.malformed       it cannot be read, or not in one way only
+//	verify.unsupported     it is of a kind that is not read
+//	verify.limit           it is larger than anything a signer makes
+//	verify.digest          it is about something else
+//	verify.predicate       it is an attestation, not a signature
+//	verify.key             it was made with a key or certificate nobody asked for
+//	verify.signature       it was changed after signing
+//	verify.certificate     its certificate is not from a trusted authority, or was not valid
+//	verify.sct             its certificate is not proved to be logged
+//	verify.tlog            it is not proved to be logged
+//	verify.timestamp       nothing trusted says when it was made
+//	verify.key_window      it was made outside the key's validity
+//	verify.identity        nobody trusts who made it
+//	verify.annotation      an annotation that is asked for is not signed
+//	verify.repository      it was made for another repository
+//	verify.panic           it made a dependency panic
+//	verify.internal        the verifier could not be set up: a bug
 type RefusalError struct {
 	// Code is the stable reason, such as "verify.no_signature".
 	Code string

@@ -118,20 +118,14 @@ func stringValues(raw json.RawMessage) (map[string]string, error) {
 	return out, nil
 }
 
-// find returns the subject that names one of the digests, and that digest. A
-// subject that agrees in one algorithm and disagrees in another is not it.
+// find returns the first subject that names one of the digests, and that
+// digest.
 func (s *statement) find(digests []digest) (*statementSubject, digest, error) {
 	for i := range s.subjects {
-		var found *digest
-		for k := range digests {
-			text, ok := s.subjects[i].digests[digests[k].algorithm]
-			if ok && text == digests[k].String()[len(digests[k].algorithm)+1:] {
-				found = &digests[k]
-				break
+		for _, d := range digests {
+			if text, ok := s.subjects[i].digests[d.algorithm]; ok && d.algorithm+":"+text == d.String() {
+				return &s.subjects[i], d, nil
 			}
-		}
-		if found != nil {
-			return &s.subjects[i], *found, nil
 		}
 	}
 	return nil, digest{}, fail("verify.digest", "it is about %s, not about %s", s.about(), digests[0])

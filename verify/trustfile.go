@@ -11,8 +11,8 @@ const (
 	TrustPolicyKind       = "TrustPolicy"
 )
 
-// ParseTrustPolicy reads the YAML form of a trust policy, documented in
-// docs/trust-policy.md, and checks it as New does: what it returns, New
+// ParseTrustPolicy reads the YAML form of a trust policy, of which
+// testdata/trust-policy.yaml shows every field, and checks it as New does: what it returns, New
 // accepts. name is shown in messages. readFile reads a key or a trusted root
 // that the policy names; it gets the path as it is written. Every error is a
 // [*PolicyError] with the line it is on.

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +157,8 @@ func TestTrustPolicyErrors(t *testing.T) {
 		{"no identities", authority("keyless: {identities: []}"), "trust.identity", 7},
 		{"subject and expression", identities("{issuer: https://i, subject: s, subjectRegexp: ^s$}"), "trust.identity", 9},
 		{"unanchored expression", identities("{issuer: https://i, subjectRegexp: dev@example}"), "trust.regexp", 9},
+		{"no beginning", identities("{issuer: https://i, subjectRegexp: dev@example.com$}"), "trust.regexp", 9},
+		{"escaped end", identities("{issuer: https://i, subjectRegexp: '^dev@example.com\\$'}"), "trust.regexp", 9},
 		{"half an anchor", identities("{issuer: https://i, subjectRegexp: ^dev@example}"), "trust.regexp", 9},
 		{"unanchored issuer", identities("issuerRegexp: .*\n        subject: s"), "trust.regexp", 9},
 		{"broken expression", identities("{issuer: https://i, subjectRegexp: '^(x$'}"), "trust.regexp", 9},
@@ -291,6 +295,24 @@ func TestFlags(t *testing.T) {
 	} {
 		if _, err := f.TrustPolicy(); err == nil {
 			t.Errorf("%s: TrustPolicy accepts %+v", name, f)
+		}
+	}
+}
+
+// The sample shows every field, so that it can be copied from.
+func TestSampleShowsEveryField(t *testing.T) {
+	text, err := os.ReadFile("testdata/trust-policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := verify.ParseTrustPolicy("trust-policy.yaml", text, func(name string) ([]byte, error) {
+		return policyFiles(t)(map[string]string{"trusted_root.json": "root.json"}[name] + map[string]string{"acme.pub": name}[name])
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range verify.TrustPolicyFields() {
+		if field != "pem" && !regexp.MustCompile(`(?m)^[ -]*(\{)?`+field+`:`).Match(text) {
+			t.Errorf("the sample does not show the field %s", field)
 		}
 	}
 }

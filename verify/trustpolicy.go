@@ -78,7 +78,8 @@ type Rule struct {
 	// GitHub's attest-build-provenance.
 	AttestationsAsSignatures []string
 	// AnyRepository lets legacy signatures count whose docker-reference names
-	// another repository, as copied images have them. Bundles name none.
+	// another repository, as copied images have them. Bundles name none, and
+	// references that are paths are not compared with any.
 	AnyRepository bool
 }
 

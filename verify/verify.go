@@ -46,6 +46,9 @@ const (
 	MaxCandidates = 64
 	// MaxEvidenceBytes is the size of one piece of evidence.
 	MaxEvidenceBytes = 16 << 20
+	// MaxTotalBytes is the size of all evidence for one subject. What goes
+	// beyond is reported as rejected and never read.
+	MaxTotalBytes = 64 << 20
 	// MaxPredicateBytes is the size up to which a verified predicate is kept.
 	MaxPredicateBytes = 4 << 20
 	// MaxPredicateDepth is the nesting up to which a verified predicate is kept.
@@ -96,6 +99,15 @@ type Evidence struct {
 	Bytes []byte
 	// Annotations are those of the layer of a legacy signature.
 	Annotations map[string]string
+}
+
+// size is what there is to read.
+func (e *Evidence) size() int {
+	n := len(e.Bytes)
+	for k, v := range e.Annotations {
+		n += len(k) + len(v)
+	}
+	return n
 }
 
 // A Kind is a form of evidence.
@@ -178,12 +190,17 @@ func (v *Verifier) Verify(ctx context.Context, s Subject, evidence []Evidence) (
 	if p, err := j.pinned(); p != nil || err != nil {
 		return p, err
 	}
+	total := 0
 	for i := range evidence {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("verifying %q: %w", s.Reference, err)
 		}
 		if i == MaxCandidates {
 			j.reject(&evidence[i], fail("verify.limit", "%d pieces of evidence were found and only the first %d are considered", len(evidence), MaxCandidates))
+			break
+		}
+		if total += evidence[i].size(); total > MaxTotalBytes {
+			j.reject(&evidence[i], fail("verify.limit", "all evidence together is larger than %d bytes, and no more is read", MaxTotalBytes))
 			break
 		}
 		j.consider(&evidence[i])

@@ -3,7 +3,9 @@ package verify_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/krmsafe/krmsafe/internal/testkit/sigstore"
@@ -152,6 +154,12 @@ func TestRefusals(t *testing.T) {
 		b, err := k.SignBlob([]byte(content))
 		return bundleEvidence(t, b, err)
 	}
+	// The same signature as cosign 2 wrote it, over bytes with the very digest.
+	var plain struct{ MessageSignature struct{ Signature string } }
+	if err := json.Unmarshal(blob("the artifact").Bytes, &plain); err != nil {
+		t.Fatal(err)
+	}
+	oldBlob := bundleEvidence(t, []byte(`{"base64Signature":"`+plain.MessageSignature.Signature+`"}`), nil)
 	tests := []struct {
 		name     string
 		evidence []verify.Evidence
@@ -171,6 +179,7 @@ func TestRefusals(t *testing.T) {
 		{"statement with two subjects members", []verify.Evidence{payload(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"sha256":"` + digestOf("x")[7:] + `"}}],"subject":[{"digest":{"sha256":"` + digest[7:] + `"}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{}}`)}, "verify.malformed"},
 		{"statement in capitals", []verify.Evidence{payload(`{"_type":"https://in-toto.io/Statement/v1","Subject":[{"digest":{"sha256":"` + digest[7:] + `"}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{}}`)}, "verify.malformed"},
 		{"signature over plain bytes", []verify.Evidence{blob("the artifact")}, "verify.unsupported"},
+		{"signature over plain bytes by cosign 2", []verify.Evidence{oldBlob}, "verify.unsupported"},
 		{"unknown kind", []verify.Evidence{{Kind: "", Bytes: []byte("{}")}}, "verify.unsupported"},
 		{"too large", []verify.Evidence{{Kind: verify.Bundle, Bytes: make([]byte, verify.MaxEvidenceBytes+1)}}, "verify.limit"},
 		{"two different reasons", []verify.Evidence{signed(t, other, digest, nil), attest("https://slsa.dev/provenance/v1")}, "verify.no_signature"},
@@ -281,6 +290,19 @@ func TestLocalFile(t *testing.T) {
 	}
 }
 
+// The bytes that a caller hands over are those that are about to run.
+func TestContentThatIsNotWhatTheDigestSays(t *testing.T) {
+	k := newKey(t)
+	v := newVerifier(t, trust(k))
+	b, err := k.SignBlob([]byte("the artifact"))
+	s := verify.Subject{Reference: "file://./fn.wasm", Digest: digest, File: true, Content: []byte("another")}
+	p, verr := v.Verify(t.Context(), s, []verify.Evidence{bundleEvidence(t, b, err)})
+	var r *verify.RefusalError
+	if p != nil || verr == nil || errors.As(verr, &r) || !strings.Contains(verr.Error(), digestOf("another")) {
+		t.Errorf("Verify = %v, %v, want an error that names the digest of the content", p, verr)
+	}
+}
+
 func TestChildManifestMayBeSigned(t *testing.T) {
 	k := newKey(t)
 	child := digestOf("child")
@@ -298,6 +320,23 @@ func TestSubjectMustBeNamedByDigest(t *testing.T) {
 		var r *verify.RefusalError
 		if p != nil || err == nil || errors.As(err, &r) {
 			t.Errorf("Verify of digest %q = %v, %v, want an error that is not a refusal", d, p, err)
+		}
+	}
+}
+
+func TestSplitBundles(t *testing.T) {
+	k := newKey(t)
+	a, b := signed(t, k, digest, nil), signed(t, newKey(t), digest, nil)
+	got, err := verify.SplitBundles("x.jsonl", []byte(string(a.Bytes)+"\n"+string(b.Bytes)+"\n"))
+	if err != nil || len(got) != 2 || string(got[0].Bytes) != string(a.Bytes) || got[0].Source != "x.jsonl" || got[0].Digest == got[1].Digest {
+		t.Fatalf("SplitBundles = %+v, %v", got, err)
+	}
+	accepted(t, newVerifier(t, trust(k)), image, got...)
+	for name, text := range map[string]string{
+		"empty": "", "space": " \n", "half": `{"a":`, "too many": strings.Repeat("{}", verify.MaxCandidates+1), "text": "hello",
+	} {
+		if got, err := verify.SplitBundles("x", []byte(text)); err == nil || got != nil {
+			t.Errorf("%s: SplitBundles = %d bundles, %v, want an error", name, len(got), err)
 		}
 	}
 }
