@@ -94,7 +94,9 @@ func TestSourcesPath(name string) ([]Source, error) {
 
 // Test compiles a policy with its tests, as strictly as Load, and runs every
 // test rule and every fixture. Failing tests are in the report; an error means
-// that there is nothing to test or that it does not compile.
+// that there is nothing to test or that it does not compile. Tests run in this
+// process, bounded in time and not in memory: test the policies you write, not
+// those you were sent.
 func Test(ctx context.Context, cfg TestConfig) (*TestReport, error) {
 	params, err := decodeParams(cfg.Params)
 	if err != nil {

@@ -215,6 +215,8 @@ test_namespace_elsewhere_in_a_binding_denied if {
 test_change_of_a_granted_kind_denied if {
 	changed := on(fixture.resource("", "ConfigMap"), ["data", "a"])
 	ids({"only": ["generator"], "add": [{"group": "", "kind": "ConfigMap"}]}, [changed]) == {"output.outside_allowance"}
+	field := fixture.change("add", fixture.resource("", "ConfigMap"), ["data", "a"], null, "b")
+	ids({"only": ["generator"], "add": [{"group": "", "kind": "ConfigMap"}]}, [field]) == {"output.outside_allowance"}
 	removed := fixture.change("remove", fixture.resource("", "ConfigMap"), [], {}, null)
 	ids({"only": ["generator"], "add": [{"group": "", "kind": "ConfigMap"}]}, [removed]) == {"output.outside_allowance"}
 }

@@ -352,3 +352,8 @@ test_messages_say_what_was_done if {
 	messages([change(secret, ["data", "a"], "b", "c")]) == {"Secret shop/x of a protected kind is changed at /data/a"}
 	{r.message | some r in changes.function with input as fixture.with_changes([fixture.change("remove", fixture.deployment, ["metadata", "annotations", "config.kubernetes.io/function"], "x", null)])} == {"Deployment.apps shop/web: annotation config.kubernetes.io/function is removed"}
 }
+
+test_move_that_changes_a_label_denied if {
+	labelled := fixture.change("add", in_namespace("b"), [], null, object.union(body("b", 1), {"metadata": {"labels": {"a": "b"}}}))
+	"output.removed" in moving({"only": ["namespace"]}, [gone("a", 1), labelled])
+}
