@@ -317,7 +317,12 @@ test_granted_removal_of_kustomization_allowed if {
 
 test_kustomize_group_denied if refused("output.kind", [new(fixture.resource("kustomize.config.k8s.io", "Anything"), {})])
 
-test_items_of_no_list_allowed if allowed([fixture.change("add", configmap, [], null, {"items": []})])
+test_items_of_no_list_allowed if {
+	allowed([fixture.change("add", configmap, [], null, {"items": []})])
+	allowed([change(configmap, ["items", "[0]"], 1, 2)])
+}
+
+test_annotations_elsewhere_allowed if allowed([change(fixture.deployment, ["spec", "annotations", "config.kubernetes.io/x"], 1, 2)])
 
 test_long_path_denied if {
 	long := concat("", [replace(sprintf("%1100s", ["a"]), " ", "a"), ".yaml"])
