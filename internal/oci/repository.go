@@ -204,6 +204,7 @@ func (r *repository) status(op string, status int) *RegistryError {
 		e.Code, e.Message, e.Hint = "registry.forbidden", "it denies access", "check that the account has access to "+r.repo
 	case code == http.StatusNotFound:
 		e.Code, e.Message, e.Err = "registry.not_found", "it is not there", errAbsent
+		e.Hint = "check the name and the tag; some registries also answer so for what an account may not see"
 	case code == http.StatusTooManyRequests:
 		e.Code, e.Message, e.Hint = "registry.rate_limited", "it answers too many requests", "wait, or log in: anonymous clients are limited first"
 	case code >= 500:
