@@ -42,33 +42,72 @@ func ReadPath(name string, limits Limits) (*ResourceList, error) {
 }
 
 func readDirectory(name string, limits Limits) (*ResourceList, error) {
+	d, err := OpenDirectory(name, limits)
+	if err != nil {
+		return nil, err
+	}
+	return d.List, d.Close()
+}
+
+// Directory is a directory of manifests that was read and may be written again in place. It is not safe for
+// concurrent use and must be closed.
+type Directory struct {
+	List  *ResourceList
+	root  *os.Root
+	files map[string]*source
+}
+
+// source is a file as it was read.
+type source struct {
+	data []byte // all of it, with its byte order mark
+	body []byte // without
+	docs []document
+	info fs.FileInfo
+}
+
+// OpenDirectory reads a directory as ReadPath does and keeps it open, so that what is written later is written to
+// that directory whatever its name means by then.
+func OpenDirectory(name string, limits Limits) (*Directory, error) {
 	root, err := os.OpenRoot(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading manifests: %w", err)
 	}
-	defer root.Close() //nolint:errcheck // only read from
-	rl := &ResourceList{APIVersion: "config.kubernetes.io/v1", Plain: true}
-	names, err := manifestNames(rl, root.FS(), limits)
+	d := &Directory{
+		List: &ResourceList{APIVersion: "config.kubernetes.io/v1", Plain: true},
+		root: root, files: map[string]*source{},
+	}
+	if err := d.read(limits); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return d, nil
+}
+
+// Close releases the directory. The List stays good.
+func (d *Directory) Close() error { return d.root.Close() }
+
+func (d *Directory) read(limits Limits) error {
+	names, err := manifestNames(d.List, d.root.FS(), limits)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	g := &gate{limits: limits, expand: true}
 	left := limits.Bytes
 	for _, n := range names {
-		data, err := readRooted(root, n, left)
+		src, err := readRooted(d.root, n, left)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		left -= int64(len(data))
-		body, err := text(data, limits.Bytes)
-		if err == nil {
-			err = readDocuments(rl, n, splitDocuments(body), g)
+		left -= int64(len(src.data))
+		if src.body, err = text(src.data, limits.Bytes); err == nil {
+			src.docs = splitDocuments(src.body)
+			err = readDocuments(d.List, n, src.docs, g)
 		}
 		if err != nil {
-			return nil, asInput(n, err)
+			return asInput(n, err)
 		}
+		d.files[n] = src
 	}
-	return rl, nil
+	return nil
 }
 
 // steering names the files that steer kustomize and kpt.
@@ -118,7 +157,7 @@ func manifestNames(rl *ResourceList, dir fs.FS, limits Limits) ([]string, error)
 
 // readRooted reads a file that the walk found to be regular. Whoever can write to the directory may have replaced
 // it since, so it is looked at again and must be the very file that was opened.
-func readRooted(root *os.Root, name string, limit int64) ([]byte, error) {
+func readRooted(root *os.Root, name string, limit int64) (*source, error) {
 	before, err := root.Lstat(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading manifests: %w", err)
@@ -130,7 +169,8 @@ func readRooted(root *os.Root, name string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading manifests: %w", err)
 	}
-	return readFile(f, name, before, limit)
+	data, err := readFile(f, name, before, limit)
+	return &source{data: data, info: before}, err
 }
 
 // readFile reads an open file to its end and closes it. The file must be the one that expect describes.

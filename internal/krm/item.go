@@ -21,6 +21,7 @@ type Item struct {
 	form     form       // how raw is laid out
 	line     int        // of the mapping in raw, from 1, where form is docText; 0 where it is not in block style
 	indent   int        // column of the mapping in raw, from 0, where form is listText
+	made     bool       // a function made it
 	edited   bool       // a function had a hand in it: what is encoded for it is read again and compared
 	base     int        // lines of a function's answer above its text
 	fate     *fate      // what became of it, while a function's answer is read

@@ -40,7 +40,9 @@ func (x *Exchange) merge(it *Item) error {
 		return err
 	}
 	it.fate.changes = d.changes
-	it.fate.leaves, err = x.leave(merged, in.Path, in.Index)
+	if it.fate.leaves, err = x.leave(merged, in.Path, in.Index); err == nil {
+		it.fate.leaves.made = in.made // by a function before this one
+	}
 	return err
 }
 
@@ -77,7 +79,9 @@ func (x *Exchange) add(it *Item, n *yaml.Node) error {
 	d := differ{resource: it.Identity, secret: it.isSecret()}
 	d.record(nil, n)
 	it.fate.changes = d.changes
-	it.fate.leaves, err = x.leave(fresh(n), path, index)
+	if it.fate.leaves, err = x.leave(fresh(n), path, index); err == nil {
+		it.fate.leaves.made = true
+	}
 	return err
 }
 

@@ -122,6 +122,7 @@ func add(rl *ResourceList, it *Item, limits Limits) error {
 // document is one document of a stream, without its markers.
 type document struct {
 	text  []byte
+	start int  // offset of text in the stream
 	line  int  // of its first line in the stream, from 1
 	plain bool // nothing stood on its marker's line, so that text is all of it
 }
@@ -134,7 +135,7 @@ func splitDocuments(data []byte) []document {
 	start, startLine, plain := 0, 1, true
 	flush := func(end int) {
 		if d := data[start:end]; len(bytes.TrimSpace(d)) > 0 {
-			docs = append(docs, document{text: d, line: startLine, plain: plain})
+			docs = append(docs, document{text: d, start: start, line: startLine, plain: plain})
 		}
 	}
 	for at, line := 0, 1; at < len(data); line++ {
