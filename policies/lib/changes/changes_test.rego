@@ -362,3 +362,15 @@ test_move_that_changes_a_label_denied if {
 	labelled := fixture.change("add", in_namespace("b"), [], null, object.union(body("b", 1), {"metadata": {"labels": {"a": "b"}}}))
 	"output.removed" in moving({"only": ["namespace"]}, [gone("a", 1), labelled])
 }
+
+test_field_removed_from_protected_denied if {
+	every pair in protected {
+		refused("output.protected", [fixture.change("remove", fixture.resource(pair[0], pair[1]), ["metadata", "labels", "a"], "b", null)])
+	}
+}
+
+test_field_removed_from_steering_denied if {
+	every pair in steering {
+		refused("output.kind", [fixture.change("remove", fixture.resource(pair[0], pair[1]), ["x"], 1, null)])
+	}
+}
