@@ -7,7 +7,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/krmsafe/krmsafe/internal/testkit/asm"
+	"github.com/krmsafe/krmsafe/sandbox"
 )
+
+// A prepared child that has died meanwhile is no verdict on the module.
+func TestPreparedChildIsNotForever(t *testing.T) {
+	s := newSandbox(t, sandbox.Config{})
+	if _, err := s.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	killChildren(t)
+	r, err := s.Run(t.Context(), inspect(t, asm.Cat()), []byte("x"), ample())
+	if err != nil || string(r.Stdout) != "x" {
+		t.Errorf("Run = %+v, %v, want x from a new child", r, err)
+	}
+}
 
 // killChildren kills every child of this process and waits until the kernel has
 // done it.

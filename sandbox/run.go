@@ -111,7 +111,8 @@ type run struct {
 	work     Job
 	engine   Engine
 	child    *jail.Child
-	compiled bool
+	compiled bool // the child has said so
+	slow     bool // it was killed for not saying so in time
 }
 
 // Memory that the child needs whatever the module: mostly the engine's stack,
@@ -144,7 +145,10 @@ func (r *run) talk(ctx context.Context) (outcome, error) {
 	compileCtx, cancel := context.WithTimeoutCause(ctx, r.work.Limits.CompileTimeout, errTimeout)
 	defer cancel()
 	stop := context.AfterFunc(compileCtx, r.child.Kill)
-	defer stop()
+	defer func() {
+		stop()
+		r.slow = !r.compiled && compileCtx.Err() != nil
+	}()
 	if err := r.child.Send(kindModule, r.work.Module.bytes); err != nil {
 		return outcome{}, err
 	}
@@ -203,18 +207,18 @@ func (r *run) autopsy(ctx context.Context, err error, exit jail.Exit) *Stop {
 	switch {
 	case ctx.Err() != nil:
 		return newStop(CodeLimitTime, l, "")
+	case r.slow:
+		return newStop(CodeLimitCompile, l, l.CompileTimeout.String())
 	case exit.BadSystemCall:
 		return newStop(CodeJailViolation, l, "")
 	case exit.OutOfMemory && r.compiled:
-		return newStop(CodeLimitMemory, l, "the child ran out of memory")
+		return newStop(CodeLimitMemory, l, hostMemory)
 	case exit.OutOfMemory:
 		return newStop(CodeLimitCompile, l, fmt.Sprintf("%d bytes of memory", l.CompileBytes))
 	case errors.As(err, &protocol):
 		return newStop(CodeGuestCrash, l, fmt.Sprintf("%q", err.Error()))
 	case exit.Signal == "SIGKILL" && exit.CPU >= l.Timeout:
 		return newStop(CodeLimitCPU, l, "")
-	case exit.Signal == "SIGKILL" && !r.compiled:
-		return newStop(CodeLimitCompile, l, l.CompileTimeout.String())
 	}
 	last := firstLine(exit.Stderr)
 	if last == "" {

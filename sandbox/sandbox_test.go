@@ -73,19 +73,6 @@ func TestPrepareIsUsedOnce(t *testing.T) {
 	}
 }
 
-// A prepared child that has died meanwhile is no verdict on the module.
-func TestPreparedChildIsNotForever(t *testing.T) {
-	s := newSandbox(t, sandbox.Config{})
-	if _, err := s.Prepare(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	killChildren(t)
-	r, err := s.Run(t.Context(), inspect(t, asm.Cat()), []byte("x"), ample())
-	if err != nil || string(r.Stdout) != "x" {
-		t.Errorf("Run = %+v, %v, want x from a new child", r, err)
-	}
-}
-
 func TestClosedSandboxRunsNothing(t *testing.T) {
 	s := newSandbox(t, sandbox.Config{})
 	if _, err := s.Prepare(t.Context()); err != nil {

@@ -25,6 +25,10 @@ func stopText(code string, l Limits, detail string) (message, hint string) {
 	case CodeLimitCPU:
 		return fmt.Sprintf("the function used all processor time that %s allow", l.Timeout), raise("timeout")
 	case CodeLimitMemory:
+		if detail == hostMemory {
+			return fmt.Sprintf("the function made the engine need more memory than all limits add up to, with %d pages for the function", l.MemoryPages),
+				"treat the module as hostile: what an honest one needs is its own memory"
+		}
 		return fmt.Sprintf("the function needs more than %d pages of memory%s", l.MemoryPages, aside(detail)), raise("memoryPages")
 	case CodeLimitTable:
 		return fmt.Sprintf("the function's tables need more than %d entries%s", l.TableElements, aside(detail)), raise("tableElements")
@@ -62,6 +66,9 @@ func aside(detail string) string {
 	}
 	return " (" + detail + ")"
 }
+
+// hostMemory tells that it was not the linear memory that ran out.
+const hostMemory = "host"
 
 // newStop makes a Stop for one code.
 func newStop(code string, l Limits, detail string) *Stop {

@@ -39,6 +39,7 @@ func hostCalls() []Case {
 	add("a path beyond the memory", wasi("path_unlink_file", i32x3, args(3, all, all), false))
 	add("a folder's name beyond the memory", wasi("fd_prestat_dir_name", i32x3, args(3, 0, all), false))
 	add("a descriptor that is renumbered for ever", wasi("fd_renumber", i32x2, args(3, 1<<30), true), sandbox.CodeLimitFuel, sandbox.CodeGuestTrap, sandbox.CodeLimitMemory)
+	add("a descriptor renumbered to the highest", renumber, "", sandbox.CodeGuestTrap, sandbox.CodeLimitMemory)
 	add("a descriptor put on another", wasi("fd_renumber", i32x2, args(1, 0), false))
 	add("an allocation in a file", wasi("fd_allocate", asm.Types{asm.I32, asm.I64, asm.I64}, asm.Code(asm.I32Const(1), asm.I64Const(0), asm.I64Const(1<<62)), false))
 	add("a signal to itself", wasi("proc_raise", i32x1, args(9), false))
@@ -76,6 +77,21 @@ func open(path string, flags int32) func() []byte {
 		m.ExportFunc("_start", m.Func(nil, nil, nil, call, found, asm.I32Const(42), asm.Call(exit)))
 		return m.Bytes()
 	}
+}
+
+// renumber opens the root and gives its descriptor the highest number there is:
+// a table of descriptors would have to grow to it.
+func renumber() []byte {
+	m := &asm.Module{}
+	f := m.WASI("path_open", asm.Types{asm.I32, asm.I32, asm.I32, asm.I32, asm.I32, asm.I64, asm.I64, asm.I32, asm.I32}, i32x1)
+	again := m.WASI("fd_renumber", i32x2, i32x1)
+	m.Memory(1, -1)
+	m.Data(16, []byte("."))
+	m.ExportFunc("_start", m.Func(nil, nil, nil,
+		asm.I32Const(3), asm.I32Const(0), asm.I32Const(16), asm.I32Const(1), asm.I32Const(2),
+		asm.I64Const(2), asm.I64Const(0), asm.I32Const(0), asm.I32Const(0), asm.Call(f), asm.Drop,
+		asm.I32Const(0), asm.I32Load, asm.I32Const(1<<31-1), asm.Call(again), asm.Drop))
+	return m.Bytes()
 }
 
 func openLoop() []byte {
