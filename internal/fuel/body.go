@@ -67,9 +67,11 @@ func (r *rewriter) body(dst []byte, index uint32, b wasm.Body) ([]byte, error) {
 		entry = uint64(b.Locals) / LocalsPerUnit
 	}
 	dst = r.enter(dst, entry)
+	r.stats.LargestFrame = max(r.stats.LargestFrame, r.frameUnits)
 	if !r.counted {
 		return r.emit(dst, code), nil
 	}
+	r.stats.Counted++
 	if r.wrapped {
 		dst = append(dst, byte(wasm.OpBlock))
 		dst = r.types.appendBlockType(dst, t.Results)
@@ -121,7 +123,7 @@ func (r *rewriter) enter(dst []byte, units uint64) []byte {
 		dst = append(dst, r.getFuel...)
 		dst = append(dst, opI64Or)
 	}
-	return trapIfNegative(dst)
+	return r.trapIfNegative(dst)
 }
 
 // addDepth appends what adds n to what is left of the depth.

@@ -152,6 +152,7 @@ const (
 // charge subtracts units from the counter.
 func (r *rewriter) charge(dst []byte, units uint64, check bool) []byte {
 	if units > 0 {
+		r.stats.Charges++
 		dst = append(dst, r.getFuel...)
 		dst = append(dst, byte(wasm.OpI64Const))
 		dst = wasm.AppendS64(dst, int64(units)) //nolint:gosec // bounded by the length of the body
@@ -166,13 +167,14 @@ func (r *rewriter) charge(dst []byte, units uint64, check bool) []byte {
 
 // check traps if the counter is below zero.
 func (r *rewriter) check(dst []byte) []byte {
-	return trapIfNegative(append(dst, r.getFuel...))
+	return r.trapIfNegative(append(dst, r.getFuel...))
 }
 
 // trapIfNegative traps if the i64 on top of the stack is below zero. The trap
 // stands in the else arm because wazero's compiler moves that one out of the
 // way and lets the other fall through.
-func trapIfNegative(dst []byte) []byte {
+func (r *rewriter) trapIfNegative(dst []byte) []byte {
+	r.stats.Checks++
 	return append(dst, byte(wasm.OpI64Const), 0, opI64GeS, byte(wasm.OpIf), emptyBlock, byte(wasm.OpElse), byte(wasm.OpUnreachable), byte(wasm.OpEnd))
 }
 

@@ -76,7 +76,7 @@ type Metered struct {
 type Stats struct {
 	Functions    int // rewritten
 	Charges      int // places where fuel is charged
-	Checks       int // of these, those that look whether it has run out
+	Checks       int // places where it is looked at
 	Counted      int // functions that count nested calls
 	BytesBefore  int // of the module without custom sections
 	BytesAfter   int
