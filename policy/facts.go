@@ -27,6 +27,7 @@ type Facts struct {
 // function annotation. It proves nothing about the module.
 type Request struct {
 	Source     string `json:"source" doc:"Where the module came from." enum:"registry,oci-layout,file"`
+	NamedBy    string `json:"namedBy" doc:"Who named the module: the operator by a flag, or the functionConfig, which whoever writes the package writes; empty where the caller does not say." enum:"flag,function-config"`
 	Reference  string `json:"reference" doc:"The reference as resolved, or the path of the file."`
 	Registry   string `json:"registry" doc:"Host and port of the registry; empty for a file or a layout."`
 	Repository string `json:"repository" doc:"Repository inside the registry; empty for a file."`

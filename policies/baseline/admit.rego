@@ -8,6 +8,7 @@ package krmsafe.admit
 import data.krmsafe.lib.limits as budget
 import data.krmsafe.lib.module
 import data.krmsafe.lib.signature
+import data.krmsafe.lib.source
 
 # METADATA
 # title: Allowed where nothing speaks against
@@ -26,6 +27,8 @@ reasons contains r if some r in budget.exceeded(limits)
 # METADATA
 # title: What the operator should see
 warnings contains r if some r in signature.accepted_unsigned
+
+warnings contains r if some r in source.tag_in_function_config
 
 # METADATA
 # title: The least jail

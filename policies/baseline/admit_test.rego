@@ -35,3 +35,9 @@ test_jail_follows_the_operator if {
 test_secrets_are_placeholders if admit.view.secrets == "placeholders"
 
 test_changes_are_left_to_the_output_policy if admit.changes.only == ["any"]
+
+test_tag_in_function_config_warns if {
+	document := object.union(fixture.facts, {"request": {"namedBy": "function-config", "pinned": false}})
+	admit.allow with input as document
+	{w.id | some w in admit.warnings with input as document} == {"source.tag_in_function_config"}
+}

@@ -256,7 +256,8 @@ _steers(c) if {
 # title: New objects stay in the package
 # description: >-
 #   The path of a new object is relative, of plain names, and ends in .yaml or .yml. It is no dot-file, lies in no
-#   dot-folder such as .github/workflows, and is no kustomization or Kptfile. Both path annotations agree.
+#   dot-folder such as .github/workflows, and has no name that a tool acts on, such as kustomization.yaml or
+#   azure-pipelines.yml. Both path annotations agree.
 # custom:
 #   id: output.path
 #   remedy: write new objects to plain .yaml files inside the package
@@ -301,7 +302,15 @@ _plain(path) if {
 	count(path) <= 1024
 	regex.match(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*\.ya?ml$`, path)
 	segments := split(lower(path), "/")
-	not segments[count(segments) - 1] in {"kustomization.yaml", "kustomization.yml", "kptfile.yaml", "kptfile.yml"}
+	name := trim_suffix(trim_suffix(segments[count(segments) - 1], ".yml"), ".yaml")
+	not name in _steering_names
+}
+
+# Files that tools act on by their name alone; .github and the like are
+# dot-folders.
+_steering_names := {
+	"action", "appveyor", "argocd-application", "azure-pipelines", "bitbucket-pipelines", "buildspec", "chart", "cloudbuild", "compose",
+	"docker-compose", "helmfile", "kptfile", "kustomization", "skaffold",
 }
 
 _small_index(index) if {

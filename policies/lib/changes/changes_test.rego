@@ -180,7 +180,7 @@ test_path_allowed if {
 test_path_denied if {
 	every path in {
 		"../a.yaml", "/etc/a.yaml", "a/../b.yaml", "a//b.yaml", ".git/hooks/pre-commit", ".github/workflows/x.yaml", "a/.x.yaml", "a.sh",
-		"C:\\x.yaml", "a\nb.yaml", "kustomization.yaml", "a/Kustomization.yml", "Kptfile", "kptfile.yaml", "", "a/", "~/a.yaml", "a b.yaml",
+		"C:\\x.yaml", "a\nb.yaml", "kustomization.yaml", "a/Kustomization.yml", "azure-pipelines.yml", "a/Chart.yaml", "docker-compose.yaml", "Kptfile", "kptfile.yaml", "", "a/", "~/a.yaml", "a b.yaml",
 	} {
 		refused("output.path", [new(configmap, {"internal.config.kubernetes.io/path": path})])
 		refused("output.path", [new(configmap, {"config.kubernetes.io/path": path})])

@@ -44,3 +44,17 @@ registry_only contains r if {
 	input.request.source != "registry"
 	r := reason.new(rego.metadata.rule(), sprintf("%s comes from a %s and not from a registry", [input.request.reference, input.request.source]))
 }
+
+# METADATA
+# title: A functionConfig names modules by digest
+# description: >-
+#   Whoever writes a functionConfig chooses code by it. Where it names a tag, whoever may push that tag chooses as well.
+# custom:
+#   id: source.tag_in_function_config
+#   remedy: name the module by digest in the functionConfig's annotation; krmsafe lock finds it
+tag_in_function_config contains r if {
+	input.request.namedBy == "function-config"
+	input.request.source == "registry"
+	not input.request.pinned
+	r := reason.new(rego.metadata.rule(), sprintf("the functionConfig names %s by tag", [input.request.reference]))
+}

@@ -28,3 +28,13 @@ test_outside_denied if {
 test_registry_only_allowed if count(source.registry_only) == 0 with input as fixture.facts
 
 test_registry_only_denied if ids(source.registry_only) == {"source.not_registry"} with input as with_request({"source": "file"})
+
+test_tag_in_function_config_allowed if {
+	every fields in [{"namedBy": "function-config"}, {"pinned": false}, {"namedBy": "function-config", "pinned": false, "source": "oci-layout"}] {
+		count(source.tag_in_function_config) == 0 with input as with_request(fields)
+	}
+}
+
+test_tag_in_function_config_denied if {
+	ids(source.tag_in_function_config) == {"source.tag_in_function_config"} with input as with_request({"namedBy": "function-config", "pinned": false})
+}
