@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/krmsafe/krmsafe/internal/fuel"
@@ -144,15 +143,14 @@ func (p *prover) metering(i int) (end int, charge int64, look, ok bool) {
 func (p *prover) align() error {
 	p.resumes, p.jumps, p.jumpLocal = map[int]int64{}, map[int]int32{}, map[int]uint32{}
 	i, wrapped := 0, false
-	add := func() bool {
-		found := false
+	add := func() {
 		for {
 			end, charge, look, ok := p.metering(i)
 			if !ok {
-				return found
+				return
 			}
 			p.after[i].cost, p.after[i].look, p.after[i].skip = -charge, look, end
-			i, found = end, true
+			i = end
 		}
 	}
 	for j := 0; j < len(p.before); j++ {
@@ -167,7 +165,7 @@ func (p *prover) align() error {
 				add()
 			}
 		}
-		if p.op(i) == wasm.OpBlock && !wrapped && j == 0 && p.wrapper(i) {
+		if p.op(i) == wasm.OpBlock && !wrapped && j == 0 && p.wrapped() {
 			wrapped = true
 			i++
 			add()
@@ -227,25 +225,9 @@ func (p *prover) align() error {
 	return nil
 }
 
-// wrapper says whether the block at i is an addition: then there is one more
-// end than in the plain code, and not otherwise.
-func (p *prover) wrapper(int) bool {
-	return strings.Count(shape(p.after), "e")-strings.Count(shape(p.after), "o") ==
-		strings.Count(shape(p.before), "e")-strings.Count(shape(p.before), "o") &&
-		p.blocks(p.after) == p.blocks(p.before)+1
-}
-
-func shape(list []instruction) string {
-	var b strings.Builder
-	for i := range list {
-		switch list[i].w.Op {
-		case wasm.OpEnd:
-			b.WriteByte('e')
-		case wasm.OpBlock, wasm.OpLoop, wasm.OpIf:
-			b.WriteByte('o')
-		}
-	}
-	return b.String()
+// wrapped says whether the code starts with a block that is an addition.
+func (p *prover) wrapped() bool {
+	return p.blocks(p.after) == p.blocks(p.before)+1
 }
 
 func (p *prover) blocks(list []instruction) int {

@@ -27,11 +27,11 @@ func specDir(t *testing.T) string {
 	return specDirOf(t)
 }
 
-func specDirOf(t testing.TB) string {
-	t.Helper()
+func specDirOf(tb testing.TB) string {
+	tb.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/tetratelabs/wazero").Output()
 	if err != nil {
-		t.Fatalf("locating the wazero module: %v", err)
+		tb.Fatalf("locating the wazero module: %v", err)
 	}
 	return filepath.Join(strings.TrimSpace(string(out)), "internal", "integration_test", "spectest")
 }
@@ -386,8 +386,8 @@ func (v specValue) matches(got []uint64) bool {
 	width, texts := v.lanes()
 	for i, s := range texts {
 		have := got[i*width/64] >> (i * width % 64) & (math.MaxUint64 >> (64 - width))
-		switch {
-		case s == "nan:canonical" || s == "nan:arithmetic":
+		switch s {
+		case "nan:canonical", "nan:arithmetic":
 			quiet, sign := uint64(0x7fc00000), uint64(1)<<31
 			if width == 64 {
 				quiet, sign = 0x7ff8000000000000, 1<<63

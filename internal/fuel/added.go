@@ -18,7 +18,7 @@ type helperList struct {
 func (l *helperList) index(shift int) uint32 {
 	for i, s := range l.shifts {
 		if s == shift {
-			return l.first + uint32(i) //nolint:gosec // there are four shifts
+			return l.first + uint32(i)
 		}
 	}
 	l.shifts = append(l.shifts, shift)
@@ -27,7 +27,8 @@ func (l *helperList) index(shift int) uint32 {
 
 // helper appends the body of the helper for a shift, with its length.
 func (r *rewriter) helper(dst []byte, shift int) []byte {
-	body := append(r.out[:0], 0, byte(wasm.OpLocalGet), 0)
+	body := r.out[:0]
+	body = append(body, 0, byte(wasm.OpLocalGet), 0)
 	r.lengthLocal = 0
 	body = r.bulk(body, shift)
 	body = append(body, byte(wasm.OpEnd))

@@ -41,11 +41,11 @@ func (r *rewriter) collect() {
 	s := &r.scanner
 	for i := range s.nodes {
 		n := &s.nodes[i]
-		if header := s.isHeader(int32(i)); n.fixed && (n.run > 0 || header) { //nolint:gosec // fewer nodes than bytes
+		if header := s.isHeader(int32(i)); n.fixed && (n.run > 0 || header) {
 			r.ins = append(r.ins, insertion{at: n.at, end: n.at, units: n.run, check: header})
 		}
 		for j := range n.count {
-			r.collectEdge(int32(i), n, &n.edges[j]) //nolint:gosec // fewer nodes than bytes
+			r.collectEdge(int32(i), n, &n.edges[j])
 		}
 	}
 	for _, e := range s.events {
@@ -191,7 +191,7 @@ func (r *rewriter) bulk(dst []byte, shift int) []byte {
 		if shift < 0 {
 			op, shift = opI64ShrU, -shift
 		}
-		dst = append(dst, byte(wasm.OpI64Const), byte(shift), op)
+		dst = append(dst, byte(wasm.OpI64Const), byte(shift), op) //nolint:gosec // below 64
 	}
 	dst = append(dst, opI64Sub)
 	dst = append(dst, r.setFuel...)

@@ -38,11 +38,11 @@ func module(n int) []byte {
 	return wasm.AppendSection(out, wasm.SectionCustom, append(wasm.AppendName(nil, "name"), 1, 2, 3))
 }
 
-func decode(t testing.TB, b []byte) *wasm.Module {
-	t.Helper()
+func decode(tb testing.TB, b []byte) *wasm.Module {
+	tb.Helper()
 	m, err := wasm.Decode(b, wasm.DefaultLimits())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return m
 }

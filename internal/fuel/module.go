@@ -12,7 +12,6 @@ type writer struct {
 	m      *wasm.Module
 	module []byte
 	types  typeList
-	out    []byte
 }
 
 // sectionOrder is the order of the sections in the rewritten module.

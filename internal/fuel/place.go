@@ -17,14 +17,14 @@ func (s *scanner) place(tolerance, exit uint64) {
 		}
 	}
 	s.depths()
-	for i := len(s.nodes) - 1; i >= 0; i-- {
+	for i := int32(len(s.nodes) - 1); i >= 0; i-- { //nolint:gosec // fewer nodes than bytes
 		n := &s.nodes[i]
 		s.total += uint64(n.w)
-		if l := s.loopOf(int32(i)); l != nil && l.dispatch {
+		if l := s.loopOf(i); l != nil && l.dispatch {
 			s.placeDispatch(n, l)
 			continue
 		}
-		n.base = s.baseOf(int32(i), n, tolerance, exit)
+		n.base = s.baseOf(i, n, tolerance, exit)
 		n.run = uint64(n.w) + n.base
 	}
 }
