@@ -53,6 +53,14 @@ func TestScript(t *testing.T) {
 			"tamper":   tamper,
 			"function": function,
 			"registry": serve,
+			"emit":     emit,
+			"escape":   escape,
+			"repeat":   repeat,
+			"full":     full,
+			"lines":    lines,
+			"mode":     mode,
+			"bundle":   bundle,
+			"gone":     gone,
 		},
 	})
 }
@@ -69,6 +77,7 @@ func modules() map[string][]byte {
 		"flood.wasm":     asm.Flood(1),
 		"silent.wasm":    asm.Exit(0),
 		"says-list.wasm": says(1, "apiVersion: v1\nkind: List\nitems: []\n"),
+		"teller.wasm":    teller(),
 		"noisy.wasm":     says(2, "\x1b[31mred\n::error::owned\n##[command]owned\n"),
 		"component.wasm": []byte("\x00asm\x0d\x00\x01\x00"),
 		"gojs.wasm":      gojs(),

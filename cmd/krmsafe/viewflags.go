@@ -29,12 +29,12 @@ func (f *viewFlags) register(cmd *cobra.Command) {
 
 func (f *selectorFlags) register(cmd *cobra.Command, side, does string) {
 	flags := cmd.Flags()
-	flags.StringSliceVar(&f.apiVersions, side+"-api-version", nil, does+" of this apiVersion")
-	flags.StringSliceVar(&f.kinds, side+"-kind", nil, does+" of this kind")
-	flags.StringSliceVar(&f.names, side+"-name", nil, does+" of this name")
-	flags.StringSliceVar(&f.namespaces, side+"-namespace", nil, does+" in this namespace")
-	flags.StringSliceVar(&f.labels, side+"-labels", nil, does+" with these labels (key=value,…)")
-	flags.StringSliceVar(&f.annotations, side+"-annotations", nil, does+" with these annotations (key=value,…)")
+	flags.StringArrayVar(&f.apiVersions, side+"-api-version", nil, does+" of this apiVersion")
+	flags.StringArrayVar(&f.kinds, side+"-kind", nil, does+" of this kind")
+	flags.StringArrayVar(&f.names, side+"-name", nil, does+" of this name")
+	flags.StringArrayVar(&f.namespaces, side+"-namespace", nil, does+" in this namespace")
+	flags.StringArrayVar(&f.labels, side+"-labels", nil, does+" with these labels (key=value,…)")
+	flags.StringArrayVar(&f.annotations, side+"-annotations", nil, does+" with these annotations (key=value,…)")
 }
 
 // selection gives the request's part of the view.
@@ -79,8 +79,8 @@ func (f *selectorFlags) selectors(side string) ([]policy.Selector, error) {
 		said = true
 		var grown []policy.Selector
 		for _, s := range list {
-			for _, value := range part.values {
-				if value == "" {
+			for _, value := range split(part.values) {
+				if value == "" { // an unset variable of a shell must not mean everything
 					return nil, &pipeline.UsageError{Message: "--" + side + "-" + part.flag + " is empty", Hint: "leave the flag out to select by something else"}
 				}
 				part.set(&s, value)
@@ -97,10 +97,20 @@ func (f *selectorFlags) selectors(side string) ([]policy.Selector, error) {
 	return list, nil
 }
 
+// split takes lists apart at their commas. Unlike pflag's slices it keeps what is
+// empty, so that it can be refused.
+func split(list []string) []string {
+	var out []string
+	for _, item := range list {
+		out = append(out, strings.Split(item, ",")...)
+	}
+	return out
+}
+
 // pairs reads key=value pairs.
 func pairs(flag string, list []string) (map[string]string, error) {
 	out := map[string]string{}
-	for _, item := range list {
+	for _, item := range split(list) {
 		key, value, found := strings.Cut(item, "=")
 		if !found || key == "" {
 			return nil, &pipeline.UsageError{Message: flag + " takes key=value, and not " + item, Hint: "for example " + flag + " app=web,tier=front"}
