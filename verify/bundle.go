@@ -144,5 +144,5 @@ func (c *candidate) aboutFile(b *bundle.Bundle, s Subject, digests []digest) err
 			return nil
 		}
 	}
-	return fail("verify.digest", "it is about a file with the digest %s, not about %s", hex.EncodeToString(signed), digests[0])
+	return aboutOther("a file with the digest %s", hex.EncodeToString(signed), digests)
 }

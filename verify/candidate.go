@@ -79,7 +79,7 @@ func (c *candidate) verifyKey(r *trustRoot, a *authority) (*finding, error) {
 	})
 	result, err := c.run(c.byKey, withRoot(keys, r), a.modes, sigstore.WithKey())
 	if err != nil {
-		return nil, c.explainKey(a, err)
+		return nil, c.explainKey(r, a, err)
 	}
 	return &finding{keyID: a.key.id, times: timesOf(result), logs: logsOf(c.byKey, a.modes)}, nil
 }
@@ -116,7 +116,7 @@ func (c *candidate) verifyCertificate(r *trustRoot, m modes) (*finding, error) {
 	// which every certificate passes before it counts.
 	result, err := c.run(c.byCert, r.material, m, sigstore.WithoutIdentitiesUnsafe())
 	if err != nil {
-		return nil, explainCertificate(err)
+		return nil, c.explainCertificate(r, err)
 	}
 	if result.Signature == nil || result.Signature.Certificate == nil {
 		return nil, fail("verify.internal", "the verifier returned no certificate")
@@ -223,36 +223,79 @@ var steps = []struct{ prefix, code, what string }{
 	{"failed to verify signature", "verify.signature", "its signature does not verify"},
 }
 
-func explain(err error) *failure {
+// explain says in our words what sigstore-go found wrong with a bundle.
+func explain(b *bundle.Bundle, r *trustRoot, err error) *failure {
 	text := err.Error()
 	for _, s := range steps {
-		if rest, ok := strings.CutPrefix(text, s.prefix); ok {
-			return fail(s.code, "%s (%s)", s.what, oneLine(s.prefix+rest))
+		rest, ok := strings.CutPrefix(text, s.prefix)
+		if !ok {
+			continue
 		}
+		if s.code == "verify.tlog" {
+			if f := explainLog(b, r); f != nil {
+				return f
+			}
+		}
+		if rest = oneLine(strings.TrimPrefix(rest, ": ")); rest != "" {
+			rest = " (" + rest + ")"
+		}
+		return fail(s.code, "%s%s", s.what, rest)
 	}
 	return asFailure(err)
 }
 
-func explainCertificate(err error) error {
-	f := explain(err)
+// explainLog tells a missing log entry and one of an unknown log from one that
+// is wrong.
+func explainLog(b *bundle.Bundle, r *trustRoot) *failure {
+	entries := b.GetVerificationMaterial().GetTlogEntries()
+	if len(entries) == 0 {
+		f := fail("verify.tlog", "it comes without a transparency log entry, and one is asked for")
+		f.hint = "sign it with a log; or, if the Sigstore instance has none, do without: tlog: none in the trust policy, --insecure-ignore-tlog"
+		return f
+	}
+	id := ""
+	for _, e := range entries {
+		id = hex.EncodeToString(e.GetLogId().GetKeyId())
+		if r != nil && r.material.RekorLogs()[id] != nil {
+			return nil
+		}
+	}
+	f := fail("verify.tlog", "it is in a transparency log that the trusted root does not know (%s)", oneLine(id))
+	f.hint = otherInstance
+	return f
+}
+
+const otherInstance = "if it was made by another Sigstore instance, or by one newer than the trusted root, name its root with --trusted-root FILE"
+
+func (c *candidate) explainCertificate(r *trustRoot, err error) error {
+	f := explain(c.byCert, r, err)
 	switch f.code {
-	case "verify.certificate", "verify.tlog", "verify.timestamp", "verify.sct":
-		f.hint = "if it was made by another Sigstore instance, or by one newer than the trusted root, name its root with --trusted-root FILE"
+	case "verify.certificate", "verify.timestamp", "verify.sct":
+		f.hint = otherInstance
 	}
 	return f
 }
 
-func (c *candidate) explainKey(a *authority, err error) error {
-	f := explain(err)
+func (c *candidate) explainKey(r *trustRoot, a *authority, err error) error {
+	f := explain(c.byKey, r, err)
 	if f.code != "verify.signature" {
 		return f
 	}
 	if c.hint != "" && hintOf(a.key.id) == c.hint {
 		return fail("verify.signature", "it names the key of authority %q, but its signature does not verify with it: it was changed after signing", a.name)
 	}
-	f = fail("verify.key", "it is not signed with the key of authority %q (%s)", a.name, a.key.id)
+	f = fail("verify.key", "it is not signed with the key of authority %q (%s)%s", a.name, a.key.id, c.named())
 	f.hint = "if it was signed with another key that you trust, name that key"
 	return f
+}
+
+// named says which key the evidence names, for a person to compare.
+func (c *candidate) named() string {
+	b, err := base64.StdEncoding.DecodeString(c.hint)
+	if err != nil || len(b) != sha256.Size {
+		return ""
+	}
+	return ", but claims, unverified, another one (sha256:" + hex.EncodeToString(b) + ")"
 }
 
 // hintOf turns a key ID into the form that cosign gives as a hint.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/krmsafe/krmsafe/internal/testkit/sigstore"
@@ -334,4 +335,40 @@ func TestCertificatesNeedATime(t *testing.T) {
 	if v != nil || !errors.As(err, &pe) || pe.Code != "trust.mode" {
 		t.Errorf("New = %v, want trust.mode", err)
 	}
+}
+
+// The reason says whether a log entry is missing, of an unknown log or wrong:
+// each has another remedy.
+func TestLogRefusalsAreToldApart(t *testing.T) {
+	i := newInstance(t)
+	v := newVerifier(t, keyless(t, i, nil))
+	missing, wrong := workflow, workflow
+	missing.NoLog = true
+	wrong.LogOf = certified(t, i, workflow, digest).Bytes
+	for want, e := range map[string]verify.Evidence{
+		"comes without a transparency log entry": certified(t, i, missing, digest),
+		"that the trusted root does not know":    certified(t, newInstance(t), workflow, digest),
+		"does not hold":                          certified(t, i, wrong, digest),
+	} {
+		if r := refused(t, v, image, e); r.Code != "verify.tlog" || !strings.Contains(r.Message, want) {
+			t.Errorf("refusal = %s: %s, want verify.tlog that says %q", r.Code, r.Message, want)
+		}
+	}
+}
+
+func TestVerifierIsSafeForConcurrentUse(t *testing.T) {
+	i, k := newInstance(t), newKey(t)
+	p := keyless(t, i, nil)
+	p.Rules[0].Authorities = append(p.Rules[0].Authorities, verify.Authority{Key: &verify.Key{PEM: k.PublicPEM()}})
+	v := newVerifier(t, p)
+	evidence := []verify.Evidence{certified(t, i, workflow, digest), signed(t, k, digest, nil), legacy(t, i, workflow, sigstore.SimpleSigning(signedAs, digest, nil))}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if p, err := v.Verify(t.Context(), image, evidence); err != nil || len(p.Signatures()) != 3 {
+				t.Errorf("Verify = %v, %v", p, err)
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -98,7 +98,7 @@ func (c *candidate) readSimpleSigning(payload []byte, digests []digest) error {
 		}
 	}
 	if c.digest.algorithm == "" {
-		return fail("verify.digest", "it is about %q, not about %s", oneLine(manifest), digests[0])
+		return aboutOther("%q", oneLine(manifest), digests)
 	}
 	c.annotations, err = stringValues(top["optional"])
 	return err

@@ -128,7 +128,14 @@ func (s *statement) find(digests []digest) (*statementSubject, digest, error) {
 			}
 		}
 	}
-	return nil, digest{}, fail("verify.digest", "it is about %s, not about %s", s.about(), digests[0])
+	return nil, digest{}, aboutOther("%s", s.about(), digests)
+}
+
+// aboutOther says that a signature belongs to something else.
+func aboutOther(format, what string, digests []digest) *failure {
+	f := fail("verify.digest", "it is about "+format+", not about %s", what, digests[0])
+	f.hint = "the signature belongs to another artifact: fetch the one that was signed, or have this one signed"
+	return f
 }
 
 // about names what the statement is about, for the message.

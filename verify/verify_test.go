@@ -1,12 +1,14 @@
 package verify_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/krmsafe/krmsafe/internal/testkit/sigstore"
 	"github.com/krmsafe/krmsafe/verify"
@@ -338,5 +340,42 @@ func TestSplitBundles(t *testing.T) {
 		if got, err := verify.SplitBundles("x", []byte(text)); err == nil || got != nil {
 			t.Errorf("%s: SplitBundles = %d bundles, %v, want an error", name, len(got), err)
 		}
+	}
+}
+
+func TestCancelledIsNotARefusal(t *testing.T) {
+	k := newKey(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p, err := newVerifier(t, trust(k)).Verify(ctx, image, []verify.Evidence{signed(t, k, digest, nil)})
+	if p != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("Verify = %v, %v, want context.Canceled", p, err)
+	}
+}
+
+// The refusal names both keys, so that a person can see what happened.
+func TestAnotherKeyIsNamed(t *testing.T) {
+	k, other := newKey(t), newKey(t)
+	r := refused(t, newVerifier(t, trust(k)), image, signed(t, other, digest, nil))
+	if !strings.Contains(r.Message, k.ID()) || !strings.Contains(r.Message, "unverified, another one ("+other.ID()+")") {
+		t.Errorf("message = %q, want it to name %s and %s", r.Message, k.ID(), other.ID())
+	}
+}
+
+func TestPublicGoodRoot(t *testing.T) {
+	root := string(verify.PublicGood())
+	for _, part := range []string{"https://rekor.sigstore.dev", "https://log2025-1.rekor.sigstore.dev", "https://fulcio.sigstore.dev", "https://timestamp.sigstore.dev"} {
+		if !strings.Contains(root, part) {
+			t.Errorf("the embedded root does not know %s", part)
+		}
+	}
+	if _, err := time.Parse(time.DateOnly, verify.PublicGoodDate); err != nil {
+		t.Errorf("PublicGoodDate: %v", err)
+	}
+	p := verify.TrustPolicy{Root: verify.TrustRoot{JSON: verify.PublicGood()}, Rules: []verify.Rule{{Match: []string{"**"}, Authorities: []verify.Authority{identity("x", "a", "b")}}}}
+	newVerifier(t, p)
+	verify.PublicGood()[0] = 'x'
+	if verify.PublicGood()[0] != '{' {
+		t.Error("a caller changed the embedded root")
 	}
 }
