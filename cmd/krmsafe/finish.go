@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,13 +23,17 @@ type reportFlags struct {
 
 func (f *reportFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVarP(&f.output, "output", "o", "text", "the report on standard error: text or json")
+	flags.StringVarP(&f.output, "output", "o", "text", "the report on standard error: "+strings.Join(runKinds(), ", "))
 	flags.StringVar(&f.file, "report-file", "", "write the report to this file instead")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing of a run that went well but its warnings and results")
 	flags.BoolVar(&f.showChanges, "show-changes", false, "list every change of the function's, field by field")
 }
 
-func (f *reportFlags) check() error { return oneOf("--output", f.output, "text", "json") }
+// runKinds are the words of --output: text and json are the report itself, the
+// others what other tools read.
+func runKinds() []string { return append([]string{"text", "json"}, report.RunKinds()...) }
+
+func (f *reportFlags) check() error { return oneOf("--output", f.output, runKinds()...) }
 
 // finish ends a run: the audit record, the report, and then, if all went well,
 // the product, which is complete before its first byte is written. An error that
@@ -51,7 +56,7 @@ func (a *app) finish(rep *pipeline.Report, failed error, f runFlags, log *auditL
 			Stage: rep.Outcome.Stage, ID: "audit.write", Message: err.Error(), Remedy: "--audit-required refuses a run that cannot be recorded",
 		})
 	}
-	told, err := a.writeReport(rep, f.report)
+	told, err := a.writeReport(rep, f.report, report.Origin{Program: program(), Location: f.fnConfig})
 	if err == nil && rep.ExitCode == pipeline.ExitOK {
 		err = a.deliver(product)
 	}
@@ -110,13 +115,17 @@ func (a *app) undelivered(rep *pipeline.Report, failed error, log *auditLog) err
 
 // writeReport writes the report to its file, or to standard error; told says
 // whether a program or a person has now seen how the run ended.
-func (a *app) writeReport(rep *pipeline.Report, f reportFlags) (told bool, err error) {
+func (a *app) writeReport(rep *pipeline.Report, f reportFlags, o report.Origin) (told bool, err error) {
 	text := report.Options{Quiet: f.quiet, Changes: f.showChanges}
 	failed := rep.Outcome.Stage == pipeline.StageError
 	var buf bytes.Buffer
 	switch {
 	case f.output == "json":
 		err = report.JSON(&buf, rep)
+	case f.output == "markdown":
+		err = report.Markdown(&buf, rep, o)
+	case f.output != "text":
+		err = report.RunLog(rep, o).Write(&buf, f.output)
 	case failed: // the error itself says all there is
 		return false, nil
 	default:
