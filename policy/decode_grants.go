@@ -39,7 +39,10 @@ func (d *decoder) selectors(where string, object map[string]any, key string) []S
 			Namespace: d.optional(where, s, "namespace"), Name: d.optional(where, s, "name"),
 			Labels: d.pairs(where+".labels", s, "labels"), Annotations: d.pairs(where+".annotations", s, "annotations"),
 		}
-		if s != nil && !selects(s) {
+		if s == nil {
+			continue
+		}
+		if !selects(s) {
 			d.problem(ReasonRange, "an entry of %s selects by nothing", where)
 		}
 		out = append(out, selector)
@@ -76,11 +79,14 @@ func (d *decoder) changes(answer map[string]any) ChangeGrant {
 	}
 	for _, item := range d.list("changes.fields", object, "fields") {
 		f := d.object("an entry of changes.fields", item, []string{"group", "kind", "pointer"})
+		if f == nil {
+			continue
+		}
 		field := FieldGrant{
 			Group: d.optional("changes.fields", f, "group"), Kind: d.text("changes.fields.kind", f["kind"], true),
 			Pointer: d.text("changes.fields.pointer", f["pointer"], true),
 		}
-		if !strings.HasPrefix(field.Pointer, "/") {
+		if field.Pointer != "" && !strings.HasPrefix(field.Pointer, "/") {
 			d.problem(ReasonRange, "changes.fields.pointer %q does not start with a slash", field.Pointer)
 		}
 		grant.Fields = append(grant.Fields, field)
@@ -92,7 +98,10 @@ func (d *decoder) kinds(where string, object map[string]any, key string) []KindG
 	var out []KindGrant
 	for _, item := range d.list(where, object, key) {
 		k := d.object("an entry of "+where, item, []string{"group", "kind"})
-		if _, said := k["group"]; !said && k != nil {
+		if k == nil {
+			continue
+		}
+		if _, said := k["group"]; !said {
 			d.problem(ReasonShape, "an entry of %s leaves out group; the core group is \"\"", where)
 		}
 		out = append(out, KindGrant{Group: d.optional(where, k, "group"), Kind: d.text(where+".kind", k["kind"], true)})

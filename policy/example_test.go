@@ -69,7 +69,7 @@ allow if {
 	_, err = policy.Load(context.Background(), cfg)
 	fmt.Println(err)
 	// Output:
-	// team.rego:3:79: undefined ref: input.request.registri: input.request has no such field, only date, digest, flags, pinned, reference, registry, repository, source, tag
+	// team.rego:3:79: undefined ref: input.request.registri: input.request has no such field, only date, digest, flags, namedBy, pinned, reference, registry, repository, source, tag
 }
 
 // A function that removed an object is refused by the output policy.
@@ -98,30 +98,4 @@ func ExamplePolicy_Check() {
 	fmt.Println(decision.Allow, decision.Reasons[0].ID, decision.Reasons[0].Message)
 	// Output:
 	// false output.removed Deployment.apps shop/web is removed
-}
-
-// A policy from outside is evaluated in a confined child. Main of a program
-// that does so begins with policy.IsChild.
-func ExampleJailed() {
-	cfg, err := shippedConfig()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	jailed, err := policy.NewJailed(policy.JailConfig{Level: policy.JailFull})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer jailed.Close()
-	cfg.Evaluator = jailed
-	p, err := policy.Load(context.Background(), cfg)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	decision, err := p.Admit(context.Background(), someFacts())
-	fmt.Println(decision.Allow, err)
-	// Output:
-	// true <nil>
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -21,8 +22,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// jailed is confined as far as the system can do it: fully on Linux, and there
+// a layer that is missing fails the test.
 func jailed(tb testing.TB, cfg policy.JailConfig) *policy.Jailed {
 	tb.Helper()
+	if runtime.GOOS != "linux" {
+		cfg.Level = policy.JailNone
+	}
 	j, err := policy.NewJailed(cfg)
 	if err != nil {
 		tb.Fatal(err)
@@ -48,7 +54,7 @@ func TestJailedDecidesAsLocal(t *testing.T) {
 		}
 	}
 	report, alive := j.Report()
-	if !alive || !report.Complete() {
+	if !alive || runtime.GOOS == "linux" && !report.Complete() {
 		t.Errorf("the child is not fully jailed: %+v", report)
 	}
 }

@@ -44,7 +44,7 @@ func (v Verified) normalize() Verified {
 		signatures[i] = s
 	}
 	v.Signatures = sorted(signatures, func(s Signature) string {
-		return join(s.Authority, s.Type, s.KeyID, s.Issuer, s.Subject, mapKey(s.Annotations), mapKey(s.Extensions))
+		return join(s.Authority, s.Type, s.KeyID, s.Issuer, s.Subject, mapKey(s.Annotations), mapKey(s.Extensions), fmt.Sprint(s.Timestamps))
 	})
 	attestations := make([]Attestation, len(v.Attestations))
 	for i, a := range v.Attestations {
