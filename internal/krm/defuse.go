@@ -12,9 +12,9 @@ import (
 // value to a YAML reader, and no line of a CI system's log that holds "##[" or "##vso[". Strings of a function that
 // hold "##" are always double-quoted (see freshScalar). The encoder cannot be told to escape a character, so the
 // second "#" goes through it as one that stands nowhere in the tree and is replaced in the text.
-func marshalDefused(n *yaml.Node) ([]byte, error) {
+func marshalDefused(n *yaml.Node, l layout) ([]byte, error) {
 	if !holds(n, quotesHash) {
-		return marshal(n)
+		return marshalAs(n, l)
 	}
 	stand := ""
 	for r := rune(0xe000); r < 0xf8ff; r++ { // private use: passes the encoder as it is
@@ -27,9 +27,9 @@ func marshalDefused(n *yaml.Node) ([]byte, error) {
 		}
 	}
 	if stand == "" {
-		return marshal(n)
+		return marshalAs(n, l)
 	}
-	text, err := marshal(disguised(n, stand))
+	text, err := marshalAs(disguised(n, stand), l)
 	return bytes.ReplaceAll(text, []byte(stand), []byte(`\x23`)), err
 }
 

@@ -17,7 +17,8 @@ type differ struct {
 	secret   bool
 	changes  []Change
 	path     []string
-	in, out  []string // JSON Pointer tokens of the place in the input and in the output
+	origin   map[*yaml.Node]*yaml.Node // from what leaves to what it was made from, where that is another node
+	in, out  []string                  // JSON Pointer tokens of the place in the input and in the output
 }
 
 func (d *differ) push(segment, in, out string) {
@@ -82,7 +83,7 @@ func (d *differ) replace(in, out *yaml.Node) *yaml.Node {
 	if in.Kind == yaml.ScalarNode && n.Kind == yaml.ScalarNode && n.Style == 0 && kindOf(in) == isString && kindOf(n) == isString {
 		n.Style = in.Style & (yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle)
 	}
-	return n
+	return d.madeFrom(n, in)
 }
 
 func (d *differ) mapping(in, out *yaml.Node) *yaml.Node {
@@ -113,7 +114,16 @@ func (d *differ) mapping(in, out *yaml.Node) *yaml.Node {
 	if len(content) > 0 && len(in.Content) == 0 {
 		n.Style &^= yaml.FlowStyle // "{}" was not a choice of style
 	}
-	return &n
+	return d.madeFrom(&n, in)
+}
+
+// madeFrom remembers from what a node was made.
+func (d *differ) madeFrom(n, in *yaml.Node) *yaml.Node {
+	if d.origin == nil {
+		d.origin = map[*yaml.Node]*yaml.Node{}
+	}
+	d.origin[n] = in
+	return n
 }
 
 // added inserts the keys that only out has, each behind the key that stands before it in out.

@@ -109,7 +109,10 @@ func encodeField(b *bytes.Buffer, key string, value any) error {
 
 // marshal writes a value the way kyaml does: two spaces, sequences not indented. The encoder reports some faults by
 // panicking; they become errors.
-func marshal(v any) (text []byte, err error) {
+func marshal(v any) (text []byte, err error) { return marshalAs(v, layout{indent: 2}) }
+
+// marshalAs is marshal in another layout.
+func marshalAs(v any, l layout) (text []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			text, err = nil, fmt.Errorf("yaml: the encoder gave up: %v", r)
@@ -117,8 +120,10 @@ func marshal(v any) (text []byte, err error) {
 	}()
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	e.CompactSeqIndent()
+	e.SetIndent(l.indent)
+	if !l.wide {
+		e.CompactSeqIndent()
+	}
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}

@@ -68,16 +68,26 @@ func (it *Item) encoded(n *yaml.Node, f form) (text []byte, got *yaml.Node, err 
 		text, err = marshal(wrapped)
 		return text, nil, err
 	}
-	if text, err = marshalDefused(wrapped); err != nil {
+	if text, err = marshalDefused(wrapped, it.layout()); err != nil {
 		return nil, nil, err
 	}
+	if got = readBack(text, f, n); got == nil {
+		return nil, nil, errors.New("the encoded text does not hold the same values")
+	}
+	return text, got, nil
+}
+
+// readBack parses text and returns its tree if that holds the values of n, else nil.
+func readBack(text []byte, f form, n *yaml.Node) *yaml.Node {
+	var got *yaml.Node
+	var err error
 	if f == listText {
 		got, err = decodeEntry(entry{text: text})
 	} else {
 		got, err = decodeOne(text)
 	}
 	if err != nil || got == nil || !equal(got, n) {
-		return nil, nil, errors.New("the encoded text does not hold the same values")
+		return nil
 	}
-	return text, got, nil
+	return got
 }

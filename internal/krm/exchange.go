@@ -31,6 +31,7 @@ type shown struct {
 	text    []byte // how it stands in the function's input
 	altered bool   // text has placeholders or the annotations of a reader, which the item has not
 	claimed atomic.Bool
+	from    *[2]string // path and index in text, once they were looked for
 }
 
 // tree is what the function was shown.

@@ -22,6 +22,7 @@ type Item struct {
 	line     int        // of the mapping in raw, from 1, where form is docText; 0 where it is not in block style
 	indent   int        // column of the mapping in raw, from 0, where form is listText
 	made     bool       // a function made it
+	style    layout     // in which it is encoded, where that is known
 	edited   bool       // a function had a hand in it: what is encoded for it is read again and compared
 	base     int        // lines of a function's answer above its text
 	fate     *fate      // what became of it, while a function's answer is read
@@ -75,6 +76,13 @@ func (it *Item) keep(raw []byte, f form) *Item {
 	}
 	it.node = nil
 	return it
+}
+
+func (it *Item) layout() layout {
+	if it.style.indent == 0 {
+		return layout{indent: 2}
+	}
+	return it.style
 }
 
 // Node is the item's mapping. It must not be changed.

@@ -185,5 +185,5 @@ func (d *differ) result(in *yaml.Node, content []*yaml.Node, before int) *yaml.N
 	if len(in.Content) == 0 {
 		n.Style &^= yaml.FlowStyle // "[]" was not a choice of style
 	}
-	return &n
+	return d.madeFrom(&n, in)
 }

@@ -40,9 +40,20 @@ func (x *Exchange) merge(it *Item) error {
 		return err
 	}
 	it.fate.changes = d.changes
-	if it.fate.leaves, err = x.leave(merged, in.Path, in.Index); err == nil {
-		it.fate.leaves.made = in.made // by a function before this one
+	leaves := itemOf(in.Identity, merged)
+	leaves.Version = versionOf(merged)
+	leaves.Path, leaves.Index, leaves.made = in.Path, in.Index, in.made
+	if in.node == nil {
+		if text, ok := splice(in.raw, was, merged, d.origin); ok {
+			if got := readBack(text, in.form, merged); got != nil {
+				leaves.node, leaves.edited = got, true
+				it.fate.leaves = leaves.keep(text, in.form)
+				return nil
+			}
+		}
+		leaves.style = layoutOf(was)
 	}
+	it.fate.leaves, err = x.leave(leaves)
 	return err
 }
 
@@ -79,24 +90,22 @@ func (x *Exchange) add(it *Item, n *yaml.Node) error {
 	d := differ{resource: it.Identity, secret: it.isSecret()}
 	d.record(nil, n)
 	it.fate.changes = d.changes
-	if it.fate.leaves, err = x.leave(fresh(n), path, index); err == nil {
-		it.fate.leaves.made = true
-	}
+	made := itemOf(it.Identity, fresh(n))
+	made.Path, made.Index, made.made = path, index, true
+	it.fate.leaves, err = x.leave(made)
 	return err
 }
 
-// leave is an item that a function had a hand in, as text that was read again and holds the values of n.
-func (x *Exchange) leave(n *yaml.Node, path string, index int) (*Item, error) {
-	id, _ := identify(n)
-	it := itemOf(id, n)
-	it.Path, it.Index, it.edited = path, index, true
+// leave encodes an item that a function had a hand in, reads the text again and lets the item's values go.
+func (x *Exchange) leave(it *Item) (*Item, error) {
+	it.edited = true
 	f := listText
 	if x.list.Plain {
 		f = docText
 	}
-	text, got, err := it.encoded(n, f)
+	text, got, err := it.encoded(it.node, f)
 	if err != nil {
-		return nil, fmt.Errorf("encoding %q: %w", id.String(), err)
+		return nil, fmt.Errorf("encoding %q: %w", it.String(), err)
 	}
 	it.node = got
 	if f == listText && x.list.dash > 0 {
@@ -104,6 +113,11 @@ func (x *Exchange) leave(n *yaml.Node, path string, index int) (*Item, error) {
 		got.Column += x.list.dash
 	}
 	return it.keep(text, f), nil
+}
+
+func versionOf(n *yaml.Node) string {
+	_, version := splitAPIVersion(scalarField(n, "apiVersion"))
+	return version
 }
 
 // misplaced refuses a tree in which a placeholder stands.

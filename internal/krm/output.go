@@ -2,7 +2,6 @@ package krm
 
 import (
 	"errors"
-	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -37,10 +36,15 @@ type fate struct {
 	changes []Change // how it differs from in
 }
 
+// freeNodes is how many nodes an answer may have whatever the function was shown: about 15,000 resources. Beyond
+// that, what it was shown bounds them, at more than four times the nodes that usual manifests have for their size.
+const freeNodes = 1 << 20
+
 func (x *Exchange) output(data []byte, limits Limits) (*Output, error) {
 	for _, s := range x.shown {
 		s.claimed.Store(false)
 	}
+	limits.Nodes = min(limits.Nodes, freeNodes+len(x.stdin)/2)
 	answer, err := parseList(data, &gate{limits: limits}, x.readEntry)
 	if err != nil {
 		return nil, err
@@ -67,7 +71,7 @@ func (x *Exchange) output(data []byte, limits Limits) (*Output, error) {
 
 // readEntry reads one item of the answer. Where it is plain what the item was before, it is merged at once, so that
 // the trees of an answer are never in memory together.
-func (x *Exchange) readEntry(_ int, e entry, g gate, nodes *atomic.Int64) (*Item, error) {
+func (x *Exchange) readEntry(_ int, e entry, g gate, nodes *tally) (*Item, error) {
 	if s := x.byText[string(trimEntry(e.text))]; s != nil && s.claimed.CompareAndSwap(false, true) {
 		it := *s.item
 		it.fate = &fate{in: s, leaves: s.item}
@@ -135,14 +139,26 @@ func choose(known []*shown, claimed map[*shown]bool, it *Item) *shown {
 		if first == nil {
 			first = s
 		}
-		if n, err := s.tree(); len(known) == 1 || err == nil && origin(n) == origin(it.node) {
+		if len(known) == 1 || s.origin() == originOf(it.node) {
 			return s
 		}
 	}
 	return first
 }
 
-func origin(n *yaml.Node) [2]string {
+// origin is where the function saw that an item came from.
+func (s *shown) origin() [2]string {
+	if s.from == nil {
+		var from [2]string
+		if n, err := s.tree(); err == nil {
+			from = originOf(n)
+		}
+		s.from = &from
+	}
+	return *s.from
+}
+
+func originOf(n *yaml.Node) [2]string {
 	ann := field(field(n, "metadata"), "annotations")
 	pick := func(a, b string) string {
 		if v := scalarField(ann, a); v != "" {

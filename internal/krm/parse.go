@@ -3,6 +3,7 @@ package krm
 import (
 	"bytes"
 	"errors"
+	"sync"
 	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
@@ -31,7 +32,7 @@ func ParseOutput(data []byte, limits Limits) (*ResourceList, error) {
 }
 
 // readEntry reads item i from its text. nodes counts the nodes of the whole list.
-type readEntry func(i int, e entry, g gate, nodes *atomic.Int64) (*Item, error)
+type readEntry func(i int, e entry, g gate, nodes *tally) (*Item, error)
 
 // parseList reads one ResourceList through a gate, its items, where they can be told apart, with read.
 func parseList(data []byte, g *gate, read readEntry) (*ResourceList, error) {
@@ -60,7 +61,7 @@ func parsePieces(p *pieces, g gate, read readEntry) (*ResourceList, *problem, er
 	if err != nil {
 		return nil, nil, err
 	}
-	var nodes atomic.Int64
+	var nodes tally
 	nodes.Store(int64(g.nodes))
 	rl.dash = p.dash
 	rl.Items = make([]*Item, len(p.entries))
@@ -113,7 +114,7 @@ func (p *pieces) parseFrame(g *gate) (*ResourceList, error) {
 }
 
 // parseEntry reads one item and keeps no more of it than its text.
-func parseEntry(_ int, e entry, g gate, nodes *atomic.Int64) (*Item, error) {
+func parseEntry(_ int, e entry, g gate, nodes *tally) (*Item, error) {
 	it, verbatim, err := readItem(e, g, nodes)
 	if err == nil && verbatim {
 		it.keep(e.text, listText)
@@ -121,12 +122,25 @@ func parseEntry(_ int, e entry, g gate, nodes *atomic.Int64) (*Item, error) {
 	return it, err
 }
 
+// tally counts the nodes of one list while its items are read by several goroutines.
+type tally struct {
+	atomic.Int64
+	large sync.Mutex // held while a large item is parsed, so that there is one such tree at a time
+}
+
+// largeEntry is the size from which items are parsed one after the other.
+const largeEntry = 64 << 10
+
 // readItem reads one item through a gate of its own. verbatim says that its text may stand for it.
-func readItem(e entry, g gate, nodes *atomic.Int64) (it *Item, verbatim bool, err error) {
+func readItem(e entry, g gate, nodes *tally) (it *Item, verbatim bool, err error) {
 	g.nodes, g.anchor, g.keys = int(nodes.Load()), false, nil
 	before := g.nodes
 	if err := estimate(e.text, g.limits.Nodes-g.nodes); err != nil {
 		return nil, false, err
+	}
+	if len(e.text) > largeEntry {
+		nodes.large.Lock()
+		defer nodes.large.Unlock()
 	}
 	n, err := decodeEntry(e)
 	if err != nil {
@@ -281,9 +295,9 @@ func nameField(n *yaml.Node, key, what string) error {
 	return identifier(what, v.Value, v)
 }
 
-// estimate refuses a text that would become many more nodes than allowed before any node is made: a node takes two
+// estimate refuses a text that could become many more nodes than allowed before any node is made: a node takes two
 // hundred bytes of memory and can be written with one byte of text. Each character counted here starts at most two
-// nodes, so what passes makes at most four times as many nodes as allowed before the gate counts them exactly.
+// nodes, so what passes makes at most twice as many nodes as allowed before the gate counts them exactly.
 func estimate(data []byte, limit int) error {
 	if len(data) <= limit {
 		return nil
@@ -291,12 +305,12 @@ func estimate(data []byte, limit int) error {
 	n := 2
 	for _, c := range data {
 		switch c {
-		case ',', ':', '[', '{', '\n', '-', '?':
+		case ',', ':', '[', '{', '\n', '\r', '-', '?':
 			n++
 		}
 	}
-	if n/2 > limit {
-		return limitProblem("nodes", "nodes", int64(limit), 0, 0)
+	if n > limit {
+		return limitProblem("nodes", "nodes", int64(limit), 0, 0).withHint("divide the resources over several runs")
 	}
 	return nil
 }

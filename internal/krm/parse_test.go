@@ -217,3 +217,47 @@ func TestDeepNestingIsRefused(t *testing.T) {
 		t.Errorf("Parse = %v, want input.limit.depth", err)
 	}
 }
+
+// TestHostileText reads what makes other readers of YAML slow or large, and demands an answer of one kind.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	const n = 1 << 18
+	head := "- apiVersion: v1\n  kind: X\n  a: "
+	for _, tt := range []struct{ name, in, code string }{
+		{"open brackets", wrap(head + strings.Repeat("[", n) + "\n"), "output.syntax"},
+		{"brackets in many items", wrap(strings.Repeat(head+strings.Repeat("[", 9000)+strings.Repeat("]", 9000)+"\n", 20)), "output.limit.depth"},
+		{"dashes", wrap(head + "\n   " + strings.Repeat("- ", n) + "\n"), "output.syntax"},
+		{"question marks", wrap(head + "\n   " + strings.Repeat("? ", n) + "\n"), "output.syntax"},
+		{"one key many times", wrap(head + "{" + strings.Repeat("a,", n) + "}\n"), "output.duplicate_key"},
+		{"long key", wrap("- apiVersion: v1\n  kind: X\n  \"" + strings.Repeat("a", n) + "\": b\n"), "output.syntax"},
+		{"tags", wrap(head + strings.Repeat("!a ", n) + "\n"), "output.syntax"},
+		{"anchors", wrap(head + "[" + strings.Repeat("&a a,", n) + "]\n"), "output.anchor"},
+		{"more items than allowed", wrap(strings.Repeat("- a\n", n)), "output.limit.items"},
+		{"more nodes than allowed", wrap(head + "[" + strings.Repeat("a,", 2*n) + "]\n"), "output.limit.nodes"},
+		{"more nodes than allowed, over many items", wrap(strings.Repeat(head+"[a, a, a, a]\n", 50_000)), "output.limit.nodes"},
+		{"more nodes than allowed, beside the items", wrap("- a: b\n") + "results: [" + strings.Repeat("a,", 2*n) + "]\n", "output.limit.nodes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			limits := krm.DefaultLimits()
+			limits.Nodes = 400_000
+			_, err := krm.ParseOutput([]byte(tt.in), limits)
+			if oe, ok := errors.AsType[*krm.OutputError](err); !ok || oe.Code != tt.code {
+				t.Errorf("ParseOutput = %.200v, want %s", err, tt.code)
+			}
+		})
+	}
+}
+
+func TestSurrogatesInJSON(t *testing.T) {
+	t.Parallel()
+	in := `{"apiVersion":"config.kubernetes.io/v1","kind":"ResourceList","items":[{"apiVersion":"v1","kind":"ConfigMap","data":{"a":"\ud83c\uDF89","b":"\\ud83c","c":"\u00e9"}}]}`
+	rl, err := krm.Parse([]byte(in), krm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "data": map[string]any{"a": "🎉", "b": `\ud83c`, "c": "é"}}
+	if diff := cmp.Diff(any(want), value(t, rl.Items[0])); diff != "" {
+		t.Errorf("value (-want +got):\n%s", diff)
+	}
+}

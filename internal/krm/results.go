@@ -56,15 +56,24 @@ func ParseResults(output []byte, limits Limits) ([]Result, error) {
 	return results, nil
 }
 
+// resultNodes bounds the nodes of an output that is read for its results alone.
+const resultNodes = 200_000
+
 func parseResults(output []byte, limits Limits) ([]Result, error) {
 	body, err := text(output, limits.Bytes)
 	if err != nil {
 		return nil, err
 	}
-	if err := estimate(body, limits.Nodes); err != nil {
-		return nil, err
+	var root *yaml.Node
+	if p, ok := split(body, limits); ok && estimate(p.frame, resultNodes) == nil {
+		root, err = p.decodeFrame()
 	}
-	root, err := decodeOne(body)
+	if root == nil || err != nil {
+		if err := estimate(body, resultNodes); err != nil {
+			return nil, err
+		}
+		root, err = decodeOne(body)
+	}
 	if err != nil || empty(root) {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -30,7 +32,43 @@ func text(data []byte, limit int64) ([]byte, error) {
 		line, column := lineColumn(data, i)
 		return nil, problemf("encoding", line, column, "the document holds a NUL byte").withHint("save it as UTF-8 text")
 	}
+	if len(data) > 0 && data[0] == '{' && bytes.Contains(data, []byte(`\u`)) {
+		return joinSurrogates(data), nil
+	}
 	return data, nil
+}
+
+// joinSurrogates replaces, in JSON, the two escapes by which a character beyond 16 bits is written (RFC 8259, section
+// 7) by the character: YAML has no such escapes, and its parser refuses them.
+func joinSurrogates(data []byte) []byte {
+	out := make([]byte, 0, len(data))
+	for i := 0; i < len(data); {
+		if data[i] != '\\' || i+1 == len(data) {
+			out = append(out, data[i])
+			i++
+			continue
+		}
+		if r := utf16.DecodeRune(unit(data[i:]), unit(data[min(i+6, len(data)):])); r != unicode.ReplacementChar {
+			out = utf8.AppendRune(out, r)
+			i += 12
+			continue
+		}
+		out = append(out, data[i], data[i+1])
+		i += 2
+	}
+	return out
+}
+
+// unit is the value of the escape \uXXXX that text begins with, 0 where it does not.
+func unit(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	v, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(v)
 }
 
 func invalidAt(data []byte) int {
