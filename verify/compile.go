@@ -126,13 +126,26 @@ func compileRule(field string, r *Rule, haveRoot bool) (rule, error) {
 		if err != nil {
 			return out, err
 		}
-		if r.Authorities[i].Name != "" && names[a.name] {
-			return out, policyError("trust.authority", at+".name", "two authorities of the rule are named %q", a.name)
+		if names[a.name] {
+			if r.Authorities[i].Name != "" {
+				return out, policyError("trust.authority", at+".name", "two authorities of the rule are named %q", a.name)
+			}
+			for n := i + 1; names[a.name]; n++ {
+				a.name = fmt.Sprintf("%s-%d", kindOf(&r.Authorities[i]), n)
+			}
 		}
 		names[a.name] = true
 		out.authorities = append(out.authorities, a)
 	}
 	return out, checkNames(field, r, names)
+}
+
+// kindOf is the name of an authority that has none.
+func kindOf(a *Authority) string {
+	if a.Keyless != nil {
+		return "keyless"
+	}
+	return "key"
 }
 
 func checkPins(field string, r *Rule) error {
@@ -159,8 +172,8 @@ func checkNames(field string, r *Rule, names map[string]bool) error {
 	}
 	for i, q := range r.Attestations {
 		at := fmt.Sprintf("%s.attestations[%d]", field, i)
-		if q.PredicateType == "" {
-			return policyError("trust.attestation", at, "a required attestation needs a predicateType")
+		if err := checkPredicateType(at, q.PredicateType); err != nil {
+			return err
 		}
 		if q.Signers < 0 || q.Signers > MaxCandidates {
 			return policyError("trust.signers", at+".min", "an attestation by %d signers is required; want 1 to %d", q.Signers, MaxCandidates)
@@ -172,15 +185,27 @@ func checkNames(field string, r *Rule, names map[string]bool) error {
 		}
 	}
 	for i, t := range r.AttestationsAsSignatures {
-		if t == "" {
-			return policyError("trust.attestation", fmt.Sprintf("%s.attestationsAsSignatures[%d]", field, i), "a predicate type is empty")
+		if err := checkPredicateType(fmt.Sprintf("%s.attestationsAsSignatures[%d]", field, i), t); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// checkPredicateType refuses what no statement has: nothing, and cosign's short
+// names, which would wait for an attestation for ever.
+func checkPredicateType(field, t string) error {
+	if t == "" {
+		return policyError("trust.attestation", field, "an attestation needs a predicateType")
+	}
+	if long, short := predicateTypes[t]; short {
+		return policyError("trust.attestation", field, "%q is cosign's short name: statements say %q", t, long)
+	}
+	return nil
+}
+
 func compileAuthority(field string, a *Authority, haveRoot bool) (authority, error) {
-	out := authority{name: a.Name, annotations: maps.Clone(a.Annotations)}
+	out := authority{name: either(a.Name, kindOf(a)), annotations: maps.Clone(a.Annotations)}
 	for _, m := range []struct {
 		name string
 		mode Mode
@@ -210,9 +235,6 @@ func compileAuthority(field string, a *Authority, haveRoot bool) (authority, err
 }
 
 func (out *authority) compileKey(field string, a *Authority) error {
-	if out.name == "" {
-		out.name = "key"
-	}
 	if a.SCT == Required {
 		return policyError("trust.mode", field+".sct", "authority %q is a key, and keys are not in a certificate log", out.name)
 	}
@@ -251,9 +273,6 @@ func (out *authority) compileKey(field string, a *Authority) error {
 }
 
 func (out *authority) compileKeyless(field string, a *Authority) error {
-	if out.name == "" {
-		out.name = "keyless"
-	}
 	field += ".keyless"
 	if len(a.Keyless.Identities) == 0 {
 		return &PolicyError{

@@ -43,6 +43,9 @@ func subjectDigests(s Subject) ([]digest, error) {
 	if main.algorithm != "sha256" {
 		return nil, fmt.Errorf("verifying %q: digest %q: subjects are named by sha256", s.Reference, s.Digest)
 	}
+	if d, ok := referenceDigest(s.Reference); ok && d.String() != s.Digest {
+		return nil, fmt.Errorf("verifying %q: it was resolved to another digest, %s", s.Reference, s.Digest)
+	}
 	out := []digest{main}
 	if s.Content != nil {
 		if got := digestOf(s.Content); got.String() != s.Digest {
@@ -61,14 +64,18 @@ func subjectDigests(s Subject) ([]digest, error) {
 	return out, nil
 }
 
-// carriesDigest reports whether the reference names a digest itself.
-func carriesDigest(reference string) bool {
-	_, d, ok := strings.Cut(reference, "@")
-	if !ok {
-		return false
+// referenceDigest returns the digest that a reference names itself. Paths of
+// files name none.
+func referenceDigest(reference string) (digest, bool) {
+	if strings.HasPrefix(reference, "file:") {
+		return digest{}, false
 	}
-	_, err := parseDigest(d)
-	return err == nil
+	at := strings.LastIndexByte(reference, '@')
+	if at < 0 {
+		return digest{}, false
+	}
+	d, err := parseDigest(reference[at+1:])
+	return d, err == nil
 }
 
 func digestOf(content []byte) digest {

@@ -21,7 +21,8 @@ type Flags struct {
 	GitHubWorkflowRef        string
 	// Annotations is -a, --annotations: what must have been signed.
 	Annotations map[string]string
-	// PredicateTypes is --type: attestations that must be there as well.
+	// PredicateTypes is --type: attestations that must be there as well, by
+	// predicate type or by cosign's short name for it.
 	PredicateTypes []string
 	// TrustedRoot is the content of --trusted-root; without it the embedded
 	// root of the public Sigstore instance is used, if one is needed.
@@ -98,7 +99,7 @@ func (f *Flags) TrustPolicy() (TrustPolicy, error) {
 		rule.Authorities = append(rule.Authorities, a)
 	}
 	for _, t := range f.PredicateTypes {
-		rule.Attestations = append(rule.Attestations, Requirement{PredicateType: t})
+		rule.Attestations = append(rule.Attestations, Requirement{PredicateType: PredicateType(t)})
 	}
 	p := TrustPolicy{Rules: []Rule{rule}, Root: TrustRoot{JSON: f.TrustedRoot, Source: f.TrustedRootSource}}
 	if len(f.TrustedRoot) == 0 {

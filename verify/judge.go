@@ -28,7 +28,7 @@ func (j *judgement) reject(e *Evidence, f *failure) {
 
 // pinned settles what needs no evidence.
 func (j *judgement) pinned() (*Provenance, error) {
-	if j.rule.digestRef && !carriesDigest(j.subject.Reference) {
+	if _, ok := referenceDigest(j.subject.Reference); j.rule.digestRef && !ok {
 		return nil, &RefusalError{
 			Code:    "verify.digest_ref",
 			Message: fmt.Sprintf("the rule %q asks for references that carry a digest, and %q does not", j.rule.name, j.subject.Reference),

@@ -3,6 +3,7 @@ package verify
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -95,6 +96,14 @@ func repository(reference string) string {
 func (v *Verifier) match(reference string) (*rule, error) {
 	name := repository(reference)
 	tagged, _, _ := strings.Cut(reference, "@")
+	// "fns/../other.wasm" begins like what is in fns and is not.
+	if slices.Contains(strings.Split(name, "/"), "..") {
+		return nil, &RefusalError{
+			Code:    "verify.no_rule",
+			Message: fmt.Sprintf("%q has a \"..\" in it, so no rule of the trust policy matches", name),
+			Hint:    "write the path without it",
+		}
+	}
 	var (
 		best, other *rule
 		rank        = [2]int{-1, -1}

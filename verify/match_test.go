@@ -49,6 +49,10 @@ func TestRuleForReference(t *testing.T) {
 		{"ghcr.io/acme/shared", "ghcr.io/acme/**", ""},
 		{"ghcr.io/x/twin", "ghcr.io/*/twin", ""},
 		{"", "", "verify.no_rule"},
+		{"oci-layout:./layouts/../other", "", "verify.no_rule"},
+		{"oci-layout:./layouts/..", "", "verify.no_rule"},
+		{"ghcr.io/acme/../evil/fn", "", "verify.no_rule"},
+		{"oci-layout:./layouts/..hidden", "oci-layout:./layouts/**", ""},
 	}
 	v := newVerifier(t, ruleNames(t, patterns...))
 	for _, tt := range tests {

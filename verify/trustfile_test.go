@@ -181,6 +181,7 @@ func TestTrustPolicyErrors(t *testing.T) {
 		{"unknown name in allOf", rule("  require: {allOf: [b]}\n  authorities: [{name: a, key: {file: acme.pub}}]\n"), "trust.authority", 6},
 		{"unknown name in attestations", rule("  authorities: [{name: a, key: {file: acme.pub}}]\n  attestations:\n  - {predicateType: x, authorities: [b]}\n"), "trust.authority", 8},
 		{"attestation without a type", rule("  authorities: [{name: a, key: {file: acme.pub}}]\n  attestations:\n  - {min: 1}\n"), "trust.attestation", 8},
+		{"short name of an attestation", rule("  authorities: [{name: a, key: {file: acme.pub}}]\n  attestations:\n  - {predicateType: slsaprovenance1}\n"), "trust.attestation", 8},
 		{"pin and authorities", rule("  pin: ['sha256:" + strings.Repeat("a", 64) + "']\n  authorities: [{name: a, key: {file: acme.pub}}]\n"), "trust.pin", 6},
 		{"bad pin", rule("  pin: ['sha256:abc']\n"), "trust.pin", 6},
 		{"unknown builtin", head + "trustRoot: {builtin: public}\n", "trust.root", 3},
@@ -252,6 +253,7 @@ func TestFlags(t *testing.T) {
 		{"key with log", verify.Flags{Keys: []verify.Key{{PEM: k.PublicPEM()}}, RequireTLog: true}, signed(t, k, digest, nil), "verify.tlog"},
 		{"key with timestamp", verify.Flags{Keys: []verify.Key{{PEM: k.PublicPEM()}}, UseSignedTimestamps: true}, signed(t, k, digest, nil), "verify.timestamp"},
 		{"key with type", verify.Flags{Keys: []verify.Key{{PEM: k.PublicPEM()}}, PredicateTypes: []string{"x"}}, signed(t, k, digest, nil), "verify.attestation"},
+		{"key with short type", verify.Flags{Keys: []verify.Key{{PEM: k.PublicPEM()}}, PredicateTypes: []string{"slsaprovenance1"}}, signed(t, k, digest, nil), "verify.attestation"},
 		{"identity", github, good, ""},
 		{"identity by expression", verify.Flags{CertificateIdentityRegexp: "^.*$", CertificateOIDCIssuerRegexp: "^https://.*$", TrustedRoot: root}, good, ""},
 		{"workflow", with(func(f *verify.Flags) {

@@ -98,7 +98,7 @@ type Requirement struct {
 // certificates, never both.
 type Authority struct {
 	// Name is reported with every signature it made; by default "key" or
-	// "keyless".
+	// "keyless", with its place in the list after it if that is taken.
 	Name string
 	// Key is the public key it signs with.
 	Key *Key

@@ -343,6 +343,30 @@ func TestSplitBundles(t *testing.T) {
 	}
 }
 
+// A reference with a digest that was resolved to another one is not judged:
+// somebody upstream went wrong.
+func TestReferenceAndDigestDisagree(t *testing.T) {
+	k := newKey(t)
+	s := verify.Subject{Reference: "a.io/b@" + digestOf("x"), Digest: digest}
+	p, err := newVerifier(t, trust(k)).Verify(t.Context(), s, []verify.Evidence{signed(t, k, digest, nil)})
+	var r *verify.RefusalError
+	if p != nil || err == nil || errors.As(err, &r) {
+		t.Errorf("Verify = %v, %v, want an error that is not a refusal", p, err)
+	}
+}
+
+// Authorities without a name are told apart, so that "all of" cannot mean any.
+func TestUnnamedAuthorities(t *testing.T) {
+	a, b := newKey(t), newKey(t)
+	p := trust(a, b)
+	p.Rules[0].AllOf = []string{"key", "key-2"}
+	v := newVerifier(t, p)
+	accepted(t, v, image, signed(t, a, digest, nil), signed(t, b, digest, nil))
+	if r := refused(t, v, image, signed(t, a, digest, nil)); r.Code != "verify.all_of" {
+		t.Errorf("code = %s, want verify.all_of", r.Code)
+	}
+}
+
 func TestCancelledIsNotARefusal(t *testing.T) {
 	k := newKey(t)
 	ctx, cancel := context.WithCancel(t.Context())
