@@ -73,7 +73,7 @@ func TestReasonCodes(t *testing.T) {
 		{"view is a string", signedOnly + `view := "all"`, policy.ReasonShape},
 		{"view with labels as a list", signedOnly + `view := {"match": [{"kind": "Pod", "labels": ["a"]}]}`, policy.ReasonShape},
 		{"view without end", signedOnly + `view := {"match": [{"name": sprintf("%d%d%d%d", [a, b, c, d])} | some a in _n; some b in _n; some c in _n; some d in _n]}` + "\n\n_n := [0, 1, 2, 3, 4, 5]\n", policy.ReasonRange},
-		{"reasons without end", signedOnly + `reasons contains {"id": "a.b", "message": sprintf("%d%d%d%d", [a, b, c, d])} if {` + "\n\tsome a in _n\n\tsome b in _n\n\tsome c in _n\n\tsome d in _n\n}\n\n_n := [0, 1, 2, 3, 4, 5]\n", "a.b " + policy.ReasonRange},
+		{"reasons without end", signedOnly + `reasons contains {"id": "a.b", "message": sprintf("%d%d%d%d", [a, b, c, d])} if {` + "\n\tsome a in _n\n\tsome b in _n\n\tsome c in _n\n\tsome d in _n\n}\n\n_n := [0, 1, 2, 3, 4, 5]\n", "a.b " + policy.ReasonContradiction + " " + policy.ReasonMore},
 		{"engine unknown", signedOnly + `engine := "fast"`, policy.ReasonRange},
 		{"engine a boolean", signedOnly + `engine := true`, policy.ReasonShape},
 		{"jail unknown", signedOnly + `jail := ""`, policy.ReasonRange},

@@ -57,8 +57,9 @@ func (d *decoder) allow(answer map[string]any) bool {
 	return ok && allow
 }
 
-// reasons reads a list of reasons. A reason that is not well formed becomes a
-// problem, so it refuses as surely as the one the author meant.
+// reasons reads a list of reasons, and counts those beyond what anybody reads.
+// A reason that is not well formed becomes a problem, so it refuses as surely
+// as the one the author meant.
 func (d *decoder) reasons(answer map[string]any, where string) []Reason {
 	value, present := answer[where]
 	if !present {
@@ -69,8 +70,8 @@ func (d *decoder) reasons(answer map[string]any, where string) []Reason {
 		d.problem(ReasonShape, "%s is %s, want a set of objects", where, kindOf(value))
 		return []Reason{}
 	}
-	if len(list) > maxReasons {
-		d.problem(ReasonRange, "%s has %d entries, at most %d are possible", where, len(list), maxReasons)
+	more := len(list) - maxReasons
+	if more > 0 {
 		list = list[:maxReasons]
 	}
 	out := []Reason{}
@@ -78,6 +79,9 @@ func (d *decoder) reasons(answer map[string]any, where string) []Reason {
 		if r, ok := d.reason(where, item); ok {
 			out = append(out, r)
 		}
+	}
+	if more > 0 {
+		out = append(out, Reason{ID: ReasonMore, Message: fmt.Sprintf("and %d more", more)})
 	}
 	return out
 }

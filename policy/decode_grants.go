@@ -34,13 +34,13 @@ func (d *decoder) selectors(where string, object map[string]any, key string) []S
 	out := []Selector{}
 	for _, item := range d.list(where, object, key) {
 		s := d.object("an entry of "+where, item, []string{"apiVersion", "kind", "namespace", "name", "labels", "annotations"})
+		if s == nil {
+			continue
+		}
 		selector := Selector{
 			APIVersion: d.optional(where, s, "apiVersion"), Kind: d.optional(where, s, "kind"),
 			Namespace: d.optional(where, s, "namespace"), Name: d.optional(where, s, "name"),
 			Labels: d.pairs(where+".labels", s, "labels"), Annotations: d.pairs(where+".annotations", s, "annotations"),
-		}
-		if s == nil {
-			continue
 		}
 		if !selects(s) {
 			d.problem(ReasonRange, "an entry of %s selects by nothing", where)

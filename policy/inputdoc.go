@@ -175,6 +175,7 @@ func limitTable(b *strings.Builder) {
 // ownReasons lists the reasons that krmsafe gives itself.
 func ownReasons() [][2]string {
 	meanings := map[string]string{
+		ReasonMore:          "there are more reasons than the 1000 that are listed",
 		ReasonUndefined:     "the policy leaves allow undefined",
 		ReasonConflict:      "two rules give different values",
 		ReasonBuiltin:       "a function of Rego failed on what it was given",

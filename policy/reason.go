@@ -16,6 +16,7 @@ type Reason struct {
 // Reasons that krmsafe gives itself when a policy does not answer as it must.
 // Each refuses. See TestReasonCodes.
 const (
+	ReasonMore          = "policy.more_reasons"  // there are more reasons than are listed
 	ReasonMemory        = "policy.memory"        // evaluation took too much memory
 	ReasonCrash         = "policy.crash"         // evaluation brought its process down
 	ReasonUndefined     = "policy.undefined"     // the policy says nothing of allow
