@@ -34,6 +34,7 @@ func explain(err error) (code int, hint string) {
 		registry *oci.RegistryError
 		artifact *oci.ArtifactError
 		large    *oci.LimitError
+		layout   *oci.LayoutError
 		module   *sandbox.ModuleError
 		trust    *verify.PolicyError
 		compile  *policy.CompileError
@@ -64,6 +65,8 @@ func explain(err error) (code int, hint string) {
 		return pipeline.ExitError, jail.Hint
 	case errors.Is(err, context.Canceled):
 		return pipeline.ExitError, "it was interrupted; nothing was printed"
+	case errors.As(err, &layout):
+		return pipeline.ExitError, layout.Hint
 	case errors.As(err, &registry):
 		return pipeline.ExitError, registry.Hint
 	case errors.Is(err, fs.ErrNotExist):
@@ -79,6 +82,7 @@ func reasonOf(err error) string {
 		usage    *pipeline.UsageError
 		ref      *oci.RefError
 		registry *oci.RegistryError
+		layout   *oci.LayoutError
 		trust    *verify.PolicyError
 		compile  *policy.CompileError
 		load     *policy.LoadError
@@ -102,6 +106,8 @@ func reasonOf(err error) string {
 		return jail.Code
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
+	case errors.As(err, &layout):
+		return layout.Code
 	case errors.As(err, &registry):
 		return registry.Code
 	case errors.Is(err, errBug):

@@ -2,9 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,7 +54,9 @@ type registryFlags struct {
 	ca          string
 	plainHTTP   []string
 	platform    string
+	tokenHosts  []string
 	offline     bool
+	publicOnly  bool // refuse private addresses: the reference is not the operator's
 	timeout     time.Duration
 }
 
@@ -63,6 +65,7 @@ func (f *registryFlags) register(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.credentials, "registry-config", nil, "docker config.json or podman auth.json with registry credentials (default: docker's, then podman's)")
 	flags.StringVar(&f.ca, "registry-cacert", "", "file with PEM certificates to trust for registries")
 	flags.StringArrayVar(&f.plainHTTP, "allow-http-registry", nil, "registry HOST[:PORT] to speak plain HTTP to; loopback needs no flag")
+	flags.StringArrayVar(&f.tokenHosts, "registry-token-host", nil, "REGISTRY=HOST: give the registry's credentials to HOST as well, for a token")
 	flags.StringVar(&f.platform, "platform", "", "child of an index to choose, as os/arch (default: wasi/wasm or wasip1/wasm)")
 	flags.BoolVar(&f.offline, "offline", false, "open no connection at all: only OCI layouts and files")
 	flags.DurationVar(&f.timeout, "pull-timeout", time.Minute, "time that fetching the module may take")
@@ -71,6 +74,7 @@ func (f *registryFlags) register(cmd *cobra.Command) {
 func (f *registryFlags) client(getenv func(string) string, mirrors []verify.Mirror) (*oci.Client, error) {
 	cfg := oci.Config{
 		Offline:         f.offline,
+		PublicOnly:      f.publicOnly,
 		CredentialFiles: f.credentials,
 		CAFile:          f.ca,
 		PlainHTTP:       f.plainHTTP,
@@ -80,7 +84,17 @@ func (f *registryFlags) client(getenv func(string) string, mirrors []verify.Mirr
 		UserAgent:       "krmsafe/" + readVersion().Version,
 	}
 	if len(cfg.CredentialFiles) == 0 {
-		cfg.CredentialFiles = credentialFiles(getenv)
+		cfg.CredentialFiles = oci.CredentialPaths(getenv)
+	}
+	for _, pair := range f.tokenHosts {
+		registry, host, ok := strings.Cut(pair, "=")
+		if !ok || registry == "" || host == "" {
+			return nil, &pipeline.UsageError{Message: fmt.Sprintf("--registry-token-host %q is not REGISTRY=HOST", pair)}
+		}
+		if cfg.TokenHosts == nil {
+			cfg.TokenHosts = map[string][]string{}
+		}
+		cfg.TokenHosts[registry] = append(cfg.TokenHosts[registry], host)
 	}
 	for _, m := range mirrors {
 		cfg.Mirrors = append(cfg.Mirrors, oci.Mirror(m))
@@ -91,22 +105,4 @@ func (f *registryFlags) client(getenv func(string) string, mirrors []verify.Mirr
 		return nil, &pipeline.UsageError{Message: bad.Error()}
 	}
 	return client, err
-}
-
-// credentialFiles are where docker and podman keep logins.
-func credentialFiles(getenv func(string) string) []string {
-	var files []string
-	home, _ := os.UserHomeDir()
-	switch dir := getenv("DOCKER_CONFIG"); {
-	case dir != "":
-		files = append(files, filepath.Join(dir, "config.json"))
-	case home != "":
-		files = append(files, filepath.Join(home, ".docker", "config.json"))
-	}
-	if file := getenv("REGISTRY_AUTH_FILE"); file != "" {
-		files = append(files, file)
-	} else if dir := getenv("XDG_RUNTIME_DIR"); dir != "" {
-		files = append(files, filepath.Join(dir, "containers", "auth.json"))
-	}
-	return files
 }

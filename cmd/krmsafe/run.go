@@ -30,6 +30,7 @@ type runFlags struct {
 	mode     string
 	to       string
 	failOn   string
+	twice    bool
 	lower    policy.Limits
 }
 
@@ -77,6 +78,7 @@ refused. On any other code than 0 nothing is printed on standard output.`,
 	flags.StringVar(&f.mode, "mode", string(pipeline.ModeEnforce), "enforce, or warn: report what the policy refuses and go on; lowers safety")
 	flags.StringVar(&f.to, "to", "resourcelist", "what to print: resourcelist or manifests")
 	flags.StringVar(&f.failOn, "fail-on", krm.SeverityError, "refuse the output on results of this severity or above: error, warning, info or never")
+	flags.BoolVar(&f.twice, "check-determinism", false, "run the function twice and refuse it if its runs differ")
 	registerLimits(cmd, &f.lower)
 	return cmd
 }
@@ -145,26 +147,29 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	}
 	defer func() { _ = box.Close() }()
 	go func() { _, _ = box.Prepare(ctx) }() // its start hides behind all that is read here
-	p, end, err := a.pipeline(ctx, f, box)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
 	input, err := a.input(args, f.fnConfig)
 	if err != nil {
 		return nil, err
-	}
-	req := pipeline.Request{
-		Image: f.module.image, File: f.module.file, Input: input, Lower: f.lower, FailOn: f.failOn, Role: roles[f.kind], View: view,
 	}
 	bundles, err := f.module.trust.readBundles()
 	if err != nil {
 		return nil, err
 	}
-	req.Bundles = bundles
+	req := pipeline.Request{
+		Image: f.module.image, File: f.module.file, Bundles: bundles, Input: input, Lower: f.lower, FailOn: f.failOn,
+		Role: roles[f.kind], View: view, CheckDeterminism: f.twice,
+	}
+	// Whoever wrote the functionConfig must not reach into the network that
+	// krmsafe runs in by naming a registry there.
+	f.module.registry.publicOnly = req.Image == "" && req.File == ""
 	if err := nameModule(&req, f.fnConfig); err != nil {
 		return nil, err
 	}
+	p, end, err := a.pipeline(ctx, f, box)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	return p.Run(ctx, req)
 }
 

@@ -79,6 +79,7 @@ func modules() map[string][]byte {
 		"says-list.wasm": says(1, "apiVersion: v1\nkind: List\nitems: []\n"),
 		"teller.wasm":    teller(),
 		"noisy.wasm":     says(2, "\x1b[31mred\n::error::owned\n##[command]owned\n"),
+		"random.wasm":    random(),
 		"component.wasm": []byte("\x00asm\x0d\x00\x01\x00"),
 		"gojs.wasm":      gojs(),
 		"threads.wasm":   []byte("\x00asm\x01\x00\x00\x00\x05\x04\x01\x03\x01\x01"),
@@ -96,6 +97,24 @@ func says(fd int32, text string) []byte {
 		asm.I32Const(4), asm.I32Const(int32(len(text))), asm.I32Store,
 		asm.I32Const(fd), asm.I32Const(0), asm.I32Const(1), asm.I32Const(8), asm.Call(write), asm.Drop))
 	m.Data(16, []byte(text))
+	return m.Bytes()
+}
+
+// random is a function that writes eight random bytes to standard error, and an
+// empty ResourceList to standard output.
+func random() []byte {
+	const text = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}\n"
+	m := &asm.Module{}
+	write := m.WASI("fd_write", asm.Types{asm.I32, asm.I32, asm.I32, asm.I32}, asm.Types{asm.I32})
+	fill := m.WASI("random_get", asm.Types{asm.I32, asm.I32}, asm.Types{asm.I32})
+	m.Export("memory", wasm.KindMemory, m.Memory(1, -1))
+	say := func(fd, at, n int32) []byte {
+		return asm.Code(asm.I32Const(0), asm.I32Const(at), asm.I32Store, asm.I32Const(4), asm.I32Const(n), asm.I32Store,
+			asm.I32Const(fd), asm.I32Const(0), asm.I32Const(1), asm.I32Const(8), asm.Call(write), asm.Drop)
+	}
+	m.ExportFunc("_start", m.Func(nil, nil, nil,
+		asm.I32Const(16), asm.I32Const(8), asm.Call(fill), asm.Drop, say(2, 16, 8), say(1, 32, int32(len(text)))))
+	m.Data(32, []byte(text))
 	return m.Bytes()
 }
 

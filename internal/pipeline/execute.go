@@ -17,7 +17,7 @@ func (j *judgement) run(ctx context.Context) (*sandbox.Result, error) {
 	if err := j.show(); err != nil {
 		return nil, err
 	}
-	result, err := j.p.cfg.Sandbox.Do(ctx, sandbox.Job{
+	result, err := j.execute(ctx, sandbox.Job{
 		Module: j.module, Stdin: j.exchange.Input(), Limits: sandbox.Limits(j.limits), Engine: j.engine,
 		Grants: sandbox.Grants{Clock: j.terms.Grants.Clock, Random: j.terms.Grants.Random},
 	})

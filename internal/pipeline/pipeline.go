@@ -114,6 +114,9 @@ type Request struct {
 	// FailOn is the severity from which on a result refuses the output:
 	// "error", "warning", "info", or "never".
 	FailOn string
+	// CheckDeterminism runs the function twice and refuses one whose runs
+	// differ in output, standard error or fuel.
+	CheckDeterminism bool
 	// Role is what the function is for: policy.RoleTransformer, RoleGenerator
 	// or RoleValidator. Empty is a transformer.
 	Role string
