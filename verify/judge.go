@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -104,10 +105,11 @@ func (j *judgement) read(e *Evidence) (*candidate, error) {
 }
 
 // closeness orders reasons by how near a candidate came to counting, so that
-// of several authorities the one is named that it missed by least.
+// of several authorities the one is named that it missed by least, and of
+// several candidates the one that missed by least is named first.
 func closeness(code string) int {
 	return slices.Index([]string{
-		"verify.internal", "verify.malformed", "verify.key", "verify.certificate", "verify.signature", "verify.tlog", "verify.timestamp",
+		"verify.limit", "verify.unsupported", "verify.malformed", "verify.internal", "verify.panic", "verify.digest", "verify.predicate", "verify.key", "verify.certificate", "verify.signature", "verify.tlog", "verify.timestamp",
 		"verify.sct", "verify.key_window", "verify.identity", "verify.repository", "verify.annotation",
 	}, code)
 }
@@ -280,8 +282,9 @@ func (j *judgement) refuse(found, signers int) error {
 		r.Code = "verify.no_signature"
 		r.Message = fmt.Sprintf("%s carries no signature that counts for the rule %q", j.what(), j.rule.name)
 		if len(r.Candidates) > 0 {
-			r.Message += ": " + r.Candidates[0].Message
-			r.Hint = r.Candidates[0].Hint
+			c := slices.MaxFunc(r.Candidates, func(a, b Candidate) int { return cmp.Compare(closeness(a.Code), closeness(b.Code)) })
+			r.Message += ": " + c.Message
+			r.Hint = c.Hint
 		}
 		if same(r.Candidates) {
 			r.Code = r.Candidates[0].Code

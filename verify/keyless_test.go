@@ -372,3 +372,16 @@ func TestVerifierIsSafeForConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// The sentence of a refusal is about the candidate that came nearest, not the
+// one that came first.
+func TestRefusalNamesTheNearestCandidate(t *testing.T) {
+	i := newInstance(t)
+	other := workflow
+	other.Subject = "dev@example.com"
+	r := refused(t, newVerifier(t, keyless(t, i, nil)), image,
+		bundleEvidence(t, []byte("junk"), nil), signed(t, newKey(t), digest, nil), certified(t, i, other, digest), certified(t, i, workflow, digestOf("x")))
+	if r.Code != "verify.no_signature" || !strings.Contains(r.Message, `it is signed by "dev@example.com"`) || !strings.Contains(r.Hint, "--certificate-identity=dev@example.com") {
+		t.Errorf("refusal = %s: %s, hint %q", r.Code, r.Message, r.Hint)
+	}
+}

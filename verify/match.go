@@ -29,6 +29,8 @@ func parsePattern(s string) (pattern, error) {
 		return pattern{}, fmt.Errorf("a pattern is longer than %d bytes", maxPatternBytes)
 	case strings.Contains(s, "***"):
 		return pattern{}, fmt.Errorf("the pattern %q has three stars; use %q or %q", s, "*", "**")
+	case strings.HasPrefix(s, "index.docker.io/"):
+		return pattern{}, fmt.Errorf("the pattern %q can match nothing: Docker Hub is docker.io here", s)
 	case strings.Contains(s, "@") && !local(s):
 		return pattern{}, fmt.Errorf("the pattern %q has a digest; name digests under pin, or ask for one with require.digestRef", s)
 	}

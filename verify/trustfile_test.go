@@ -148,6 +148,7 @@ func TestTrustPolicyErrors(t *testing.T) {
 		{"no authorities", rule("  name: x\n"), "trust.nobody", 5},
 		{"no match", head + "rules:\n- authorities: [{key: {file: acme.pub}}]\n", "trust.match", 4},
 		{"empty pattern", head + "rules:\n- match: ['']\n  authorities: [{key: {file: acme.pub}}]\n", "trust.match", 4},
+		{"another name of Docker Hub", head + "rules:\n- match: ['index.docker.io/a/b']\n  authorities: [{key: {file: acme.pub}}]\n", "trust.match", 4},
 		{"pattern with a digest", head + "rules:\n- match: ['a/b@sha256:x']\n  authorities: [{key: {file: acme.pub}}]\n", "trust.match", 4},
 		{"one pattern in two rules", head + "rules:\n- match: [a/b]\n  authorities: [{key: {file: acme.pub}}]\n- match: [c/d,\n    a/b]\n  authorities: [{key: {file: acme.pub}}]\n", "trust.match", 7},
 		{"empty authority", authority("name: x"), "trust.nobody", 7},
