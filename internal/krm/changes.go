@@ -34,15 +34,17 @@ type Change struct {
 // ChangeSummary counts what changed. Lists are sorted and never nil; a kind is written as group/Kind, or Kind alone
 // for the core group.
 type ChangeSummary struct {
-	Added               int      // resources
-	Removed             int      // resources
-	Changed             int      // resources with at least one changed field
-	Reordered           bool     // resources that stayed stand in another order
-	KindsAdded          []string // kinds of the resources added
-	KindsRemoved        []string
-	KindsChanged        []string
-	SecretsTouched      int      // Secrets added, removed or changed
-	ReservedAnnotations []string // keys of reserved annotations that were added, removed or changed
+	Added          int      // resources
+	Removed        int      // resources
+	Changed        int      // resources with at least one changed field
+	Reordered      bool     // resources that stayed stand in another order
+	KindsAdded     []string // kinds of the resources added
+	KindsRemoved   []string
+	KindsChanged   []string
+	SecretsTouched int // Secrets added, removed or changed
+	// ReservedAnnotations are the keys of reserved annotations that were added, removed or changed. The file that a
+	// new resource asks for is not among them: it was checked and is in the change itself.
+	ReservedAnnotations []string
 }
 
 // summarizeChanges counts changes; each group is of one resource.
@@ -50,7 +52,11 @@ func summarizeChanges(groups [][]Change) ChangeSummary {
 	s := ChangeSummary{KindsAdded: []string{}, KindsRemoved: []string{}, KindsChanged: []string{}, ReservedAnnotations: []string{}}
 	for _, g := range groups {
 		for _, c := range g {
-			s.ReservedAnnotations = append(s.ReservedAnnotations, reservedIn(c)...)
+			for _, key := range reservedIn(c) {
+				if len(c.Path) > 0 || c.Op != OpAdd || !slices.Contains(originKeys, key) {
+					s.ReservedAnnotations = append(s.ReservedAnnotations, key)
+				}
+			}
 		}
 		c := g[0]
 		kind := c.Resource.Kind

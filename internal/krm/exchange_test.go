@@ -137,7 +137,7 @@ func TestAddedRemovedReordered(t *testing.T) {
 	}
 	want := krm.ChangeSummary{
 		Added: 1, Removed: 1, Reordered: true, KindsAdded: []string{"rbac.authorization.k8s.io/Role"}, KindsRemoved: []string{"Pod"},
-		KindsChanged: []string{}, ReservedAnnotations: []string{"config.kubernetes.io/path"},
+		KindsChanged: []string{}, ReservedAnnotations: []string{},
 	}
 	if diff := cmp.Diff(want, out.Summary); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
@@ -237,7 +237,10 @@ func TestSecretValuesNeverInChanges(t *testing.T) {
 // TestOutputAttacks carries out, one by one, what a hostile function can write, and sees it refused.
 func TestOutputAttacks(t *testing.T) {
 	t.Parallel()
-	const in = pod + secret + `- apiVersion: kustomize.config.k8s.io/v1beta1
+	const in = pod + secret + `- apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: placed, annotations: {config.kubernetes.io/path: was/here.yaml}}
+- apiVersion: kustomize.config.k8s.io/v1beta1
   kind: Kustomization
   metadata: {name: k, annotations: {config.kubernetes.io/function: "wasip1: {file: f.wasm}"}}
 `
@@ -285,6 +288,8 @@ func TestOutputAttacks(t *testing.T) {
 		{"negative index", "output.path", appended(config("      internal.config.kubernetes.io/index: \"-1\"\n"))},
 		{"huge index", "output.path", appended(config("      config.kubernetes.io/index: \"1000001\"\n"))},
 		{"index in hexadecimal", "output.path", appended(config("      config.kubernetes.io/index: \"0x1\"\n"))},
+		{"moves a resource", "output.path", replaced("was/here.yaml", "now/here.yaml")},
+		{"moves a resource, by a new annotation", "output.path", replaced("name: p # who", "name: p\n    annotations: {config.kubernetes.io/path: a.yaml}")},
 		{"duplicate object", "output.duplicate", appended("- {apiVersion: v1, kind: Pod, metadata: {name: p}}\n")},
 		{"duplicate new object", "output.duplicate", appended("- {apiVersion: v1, kind: Pod, metadata: {name: q}}\n- {apiVersion: v1beta1, kind: Pod, metadata: {name: q}}\n")},
 		{"the same text twice", "output.duplicate", appended(pod)},
@@ -413,5 +418,33 @@ func TestWorkflowCommandsInOutputAreQuoted(t *testing.T) {
 	want := strings.Replace(in, "    a: x # \"## mine\n", "    a: \"x\\n::set-env name=A::b\\n#\\x23#[group]\\n\" # \"## mine\n    c: \"#\\x23vso[x]\"\n    \"#\\x23[d]\": z\n", 1)
 	if got := encode(t, out.List); got != want {
 		t.Errorf("output (-want +got):\n%s", cmp.Diff(want, got))
+	}
+}
+
+func TestReservedAnnotationsAreTold(t *testing.T) {
+	t.Parallel()
+	in := wrap("- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: p\n    annotations: {config.k8s.io/id: '1', mine: x}\n  spec:\n    template:\n      metadata: {annotations: {a: b}}\n")
+	for _, tt := range []struct {
+		name, old, new string
+		want           []string
+	}{
+		{"none", "mine: x", "mine: y", []string{}},
+		{"changed", "id: '1'", "id: '2'", []string{"config.k8s.io/id"}},
+		{"all annotations gone", "    annotations: {config.k8s.io/id: '1', mine: x}\n", "", []string{"config.k8s.io/id"}},
+		{"on a template", "{a: b}", "{kustomize.config.k8s.io/x: b}", []string{"kustomize.config.k8s.io/x"}},
+		{"metadata of a template", "      metadata: {annotations: {a: b}}\n", "      metadata: {annotations: {krmsafe.dev/x: b}, labels: {a: b}}\n", []string{"krmsafe.dev/x"}},
+		{"in a new template", "    template:\n", "    other: {metadata: {annotations: {krmsafe.dev/y: b}}}\n    template:\n", []string{"krmsafe.dev/y"}},
+		{"in a new resource", "items:\n", "items:\n- {apiVersion: v1, kind: Pod, metadata: {name: q, annotations: {config.kubernetes.io/local-config: 'true', config.kubernetes.io/path: a.yaml}}}\n", []string{"config.kubernetes.io/local-config"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			out, err := exchange(t, in, krm.View{}).Output([]byte(strings.Replace(in, tt.old, tt.new, 1)), krm.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, out.Summary.ReservedAnnotations); diff != "" {
+				t.Errorf("ReservedAnnotations (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

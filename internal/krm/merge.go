@@ -2,6 +2,7 @@ package krm
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,9 @@ func (x *Exchange) merge(it *Item) error {
 	in := it.fate.in.item
 	was, err := in.tree()
 	if err != nil {
+		return err
+	}
+	if err := sameOrigin(in, was, out); err != nil {
 		return err
 	}
 	if it.fate.in.altered {
@@ -70,9 +74,6 @@ func (x *Exchange) undo(s *shown, was, out *yaml.Node) (*yaml.Node, error) {
 	}
 	if in.Path == "" || in.placed {
 		return out, nil
-	}
-	if err := sameOrigin(in, out); err != nil {
-		return nil, err
 	}
 	return withoutOrigin(out), nil
 }
@@ -132,16 +133,20 @@ func (x *Exchange) misplaced(n *yaml.Node, kind string) error {
 	return nil
 }
 
-// sameOrigin demands that a function left the place of a resource that was read from a file alone.
-func sameOrigin(in *Item, out *yaml.Node) error {
+// sameOrigin demands that a function left the place of a resource alone, in both spellings. What it dropped or wrote
+// the same in the other spelling is no move.
+func sameOrigin(in *Item, was, out *yaml.Node) error {
 	ann := field(field(out, "metadata"), "annotations")
-	want := map[string]string{
-		pathKey: in.Path, legacyPathKey: in.Path, indexKey: strconv.Itoa(in.Index), legacyIndexKey: strconv.Itoa(in.Index),
+	from := originOf(was)
+	if !in.placed && in.Path != "" {
+		from = [2]string{in.Path, strconv.Itoa(in.Index)}
 	}
-	for _, key := range originKeys {
-		if v := field(ann, key); v != nil && v.Value != want[key] {
-			return problemf("path", v.Line, v.Column, "the function moves %q from %q to %q", short(in.String()), in.Path, short(v.Value)).
-				withHint("a resource stays in the file it was read from")
+	for i, keys := range [][2]string{{pathKey, legacyPathKey}, {indexKey, legacyIndexKey}} {
+		for _, key := range keys {
+			if v := field(ann, key); v != nil && v.Value != from[i] && (key != keys[0] || in.Path != "") {
+				return problemf("path", v.Line, v.Column, "the function moves %q: %q was %q and is %q", short(in.String()), key, short(from[i]), short(v.Value)).
+					withHint("a resource stays in the file it was read from")
+			}
 		}
 	}
 	return nil
@@ -149,25 +154,34 @@ func sameOrigin(in *Item, out *yaml.Node) error {
 
 const internalPrefix = "internal.config.kubernetes.io/"
 
+// isKept says whether an annotation of an existing object is not the function's to change: the internal ones, and the
+// older spellings of those that say where the object came from.
+func isKept(key string) bool {
+	return strings.HasPrefix(key, internalPrefix) || key == legacyPathKey || key == legacyIndexKey
+}
+
 // withInternal is a function's object with the internal annotations of the input's: functions must not alter them
 // (KRM Functions Specification v1), tools crash on some that were, and what a function invents is dropped. in is nil
 // for a new object, which keeps only the place it asks for.
 func withInternal(out, in *yaml.Node) *yaml.Node {
 	before, after := field(field(in, "metadata"), "annotations"), field(field(out, "metadata"), "annotations")
-	if sameInternal(before, after, in == nil) {
+	drop := isKept
+	if in == nil {
+		drop = func(k string) bool { return isKept(k) && !slices.Contains(originKeys, k) }
+	}
+	if maps.Equal(keptIn(before, isKept), keptIn(after, drop)) {
 		return out
 	}
 	return editAnnotations(out, func(a *yaml.Node) {
 		kept := a.Content[:0:0]
 		for i := 0; i+1 < len(a.Content); i += 2 {
-			k := a.Content[i].Value
-			if !strings.HasPrefix(k, internalPrefix) || in == nil && (k == pathKey || k == indexKey) {
+			if !drop(a.Content[i].Value) {
 				kept = append(kept, a.Content[i], a.Content[i+1])
 			}
 		}
 		if before != nil && before.Kind == yaml.MappingNode {
 			for i := 0; i+1 < len(before.Content); i += 2 {
-				if strings.HasPrefix(before.Content[i].Value, internalPrefix) {
+				if isKept(before.Content[i].Value) {
 					kept = append(kept, before.Content[i], before.Content[i+1])
 				}
 			}
@@ -176,26 +190,13 @@ func withInternal(out, in *yaml.Node) *yaml.Node {
 	})
 }
 
-// sameInternal says whether nothing has to be put back.
-func sameInternal(before, after *yaml.Node, isNew bool) bool {
-	internal := func(n *yaml.Node) map[string]string {
-		m := map[string]string{}
-		for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-			k := n.Content[i].Value
-			if strings.HasPrefix(k, internalPrefix) && (!isNew || !slices.Contains(originKeys, k)) {
-				m[k] = n.Content[i+1].Value
-			}
-		}
-		return m
-	}
-	a, b := internal(before), internal(after)
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, ok := b[k]; !ok || v != w {
-			return false
+// keptIn lists those annotations that are kept.
+func keptIn(n *yaml.Node, kept func(string) bool) map[string]string {
+	m := map[string]string{}
+	for i := 0; n != nil && n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if k := n.Content[i].Value; kept(k) {
+			m[k] = n.Content[i+1].Value
 		}
 	}
-	return true
+	return m
 }
