@@ -30,7 +30,7 @@ type rewriter struct {
 }
 
 func newRewriter(m *wasm.Module, module []byte, types *typeList, opt Options) *rewriter {
-	r := &rewriter{mod: m, module: module, types: types, scanner: scanner{mod: m}}
+	r := &rewriter{mod: m, module: module, types: types, scanner: scanner{mod: m, bottoms: newBottoms(m, module)}}
 	r.helpers.first = uint32(len(m.Functions)) //nolint:gosec // bounded by the module's length
 	n := uint32(len(m.Globals))                //nolint:gosec // bounded by the module's length
 	r.getFuel = wasm.AppendU32([]byte{byte(wasm.OpGlobalGet)}, n)
@@ -57,7 +57,7 @@ func (r *rewriter) body(dst []byte, index uint32, b wasm.Body) ([]byte, error) {
 
 	locals := uint32(len(t.Params)) + b.Locals //nolint:gosec // bounded by wasm.Limits
 	r.frameUnits = r.frame(locals)
-	r.counted = (s.calls || r.frameUnits > 1)
+	r.counted = s.counts || r.frameUnits > 1
 	r.wrapped = r.counted && s.exitRefs
 	r.collect()
 
@@ -114,7 +114,7 @@ func (r *rewriter) locals(dst []byte, b wasm.Body, locals uint32) []byte {
 func (r *rewriter) enter(dst []byte, units uint64) []byte {
 	s := &r.scanner
 	if !r.counted {
-		return r.charge(dst, units, s.total > uncheckedUnits)
+		return r.charge(dst, units, s.calls || s.total > uncheckedUnits)
 	}
 	dst = r.charge(dst, units, false)
 	dst = r.addDepth(dst, -int64(r.frameUnits)) //nolint:gosec // bounded by the length of the body

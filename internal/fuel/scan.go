@@ -89,6 +89,7 @@ const (
 type scanner struct {
 	mod     *wasm.Module
 	exact   bool // no dispatch tables
+	bottoms *bottoms
 	nodes   []node
 	labels  []int32 // node of each label, -1 until known
 	loops   []loopInfo
@@ -108,6 +109,7 @@ type scanner struct {
 
 	total    uint64 // price of all nodes
 	calls    bool   // calls a function of the module itself, or may
+	counts   bool   // one of them is no bottom
 	instrs   uint32
 	joins    uint32 // labels at which locals may have to be merged
 	vectors  bool
@@ -118,6 +120,7 @@ func (s *scanner) reset() {
 	s.nodes, s.labels, s.loops = s.nodes[:0], s.labels[:0], s.loops[:0]
 	s.frames, s.events, s.fixed = s.frames[:0], s.events[:0], s.fixed[:0]
 	s.curLoop, s.exitRefs, s.ends = -1, false, false
+	s.counts = false
 	s.total, s.calls, s.instrs, s.joins, s.vectors = 0, false, 0, 0, false
 	s.assigned = s.assigned[:0]
 	s.targets = s.targets[:0]
@@ -215,11 +218,12 @@ func (s *scanner) step(w *wasm.Walker) error {
 		} else {
 			s.pay(CallUnits)
 			s.calls = true
+			s.counts = s.counts || !s.bottoms.has(int(w.A)-s.mod.ImportedFunctions)
 		}
 	case wasm.OpCallIndirect:
 		s.seen.callEnd = w.End
 		s.pay(CallIndirectUnits)
-		s.calls = true
+		s.calls, s.counts = true, true
 	case wasm.OpLocalSet, wasm.OpLocalTee:
 		s.pay(Unit)
 		s.assign(w.A)
