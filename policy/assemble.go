@@ -63,6 +63,7 @@ func choose(cfg Config, modules map[string]*ast.Module, isOwn map[string]bool) (
 			used[name] = true
 		}
 		complaints = append(complaints, checkKeys(e, reached)...)
+		complaints = append(complaints, checkReferences(reached)...)
 	}
 	if len(set.modules[admitEntry.pkg]) == 0 {
 		return assembly{}, emptyError("")

@@ -19,39 +19,16 @@ func closure(root string, modules map[string]*ast.Module) map[string]*ast.Module
 		wanted = wanted[1:]
 		for _, name := range slices.Sorted(maps.Keys(modules)) {
 			p := packageOf(modules[name])
-			if _, done := reached[name]; done || (!within(p, want) && !within(want, p)) {
+			if _, done := reached[name]; done || (want != "" && !within(p, want) && !within(want, p)) {
 				continue
 			}
 			reached[name] = modules[name]
-			wanted = append(wanted, references(modules[name])...)
+			for _, ref := range references(modules[name]) {
+				wanted = append(wanted, ref.path)
+			}
 		}
 	}
 	return reached
-}
-
-// references returns the packages or rules under data that a module names, as
-// dotted paths. A path ends where it is not constant, so that data.acme[x]
-// reaches everything below data.acme.
-func references(m *ast.Module) []string {
-	var out []string
-	visit := func(ref ast.Ref) bool {
-		if len(ref) == 0 || !ref[0].Equal(ast.DefaultRootDocument) {
-			return false
-		}
-		if path := constantPath(ref[1:]); !within(path, paramsPackage) {
-			out = append(out, path)
-		}
-		return false
-	}
-	for _, imp := range m.Imports {
-		if ref, ok := imp.Path.Value.(ast.Ref); ok {
-			visit(ref)
-		}
-	}
-	for _, rule := range m.Rules {
-		ast.WalkRefs(rule, visit)
-	}
-	return out
 }
 
 func constantPath(terms []*ast.Term) string {

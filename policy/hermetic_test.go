@@ -130,6 +130,75 @@ func TestPlacement(t *testing.T) {
 	}
 }
 
+// A package is reached however it is named, so that none is left out of
+// compilation, where its rules would be undefined without a word.
+func TestEveryWayToReachAPackage(t *testing.T) {
+	const guard = "package acme.guard\n\ndenied contains \"x\" if input.request.pinned\n"
+	for _, use := range []string{
+		"import data.acme.guard\n\n_n := count(guard.denied)\n",
+		"import data.acme.guard as g\n\n_n := count(g.denied)\n",
+		"import data.acme\n\n_n := count(acme.guard.denied)\n",
+		"import data.acme.guard.denied\n\n_n := count(denied)\n",
+		"_n := count(data.acme.guard.denied)\n",
+		"_n := count(data.acme[\"guard\"].denied)\n",
+		"_n := sum([count(g.denied) | some g in data.acme])\n",
+		"_n := count([1 | data.acme[_].denied[_]])\n",
+		"_n := count([1 | data.acme[\"guard\"][name][_]; name == \"denied\"])\n",
+	} {
+		t.Run(use, func(t *testing.T) {
+			head, body, ok := strings.Cut(use, "\n\n")
+			if !ok {
+				head, body = "", use
+			}
+			d := admit(t, withRego(t, "package krmsafe.admit\n\n"+head+"\n\nallow if input.verified.signed\n\nreasons contains {\"id\": \"a.b\", \"message\": \"m\"} if _n > 0\n\n"+body, guard), someFacts())
+			if d.Allow || ids(d.Reasons) != "a.b policy.contradiction" {
+				t.Errorf("Admit = %+v, want the guard's refusal", d)
+			}
+		})
+	}
+	// The whole of data holds packages of both questions, which cannot compile
+	// against one schema: an error, and no rule that is quietly undefined.
+	for _, use := range []string{"_n := count([1 | data[_].guard.denied[_]])\n", "_n := count([1 | some a in data; a.guard.denied[_]])\n"} {
+		_, err := policy.Load(context.Background(), withRego(t, signedOnly+use+"reasons contains {\"id\": \"a.b\", \"message\": \"m\"} if _n > 0\n", guard))
+		if err == nil {
+			t.Errorf("%q loads", use)
+		}
+	}
+}
+
+// A reference to nothing is an error: Rego would take it for data that may
+// come, and the reason behind it would never be given.
+func TestReferenceToNothing(t *testing.T) {
+	for rego, want := range map[string]string{
+		"reasons contains r if some r in data.krmsafe.lib.modul.baseline\n":                                    "a.rego:5:33: undefined ref: data.krmsafe.lib.modul.baseline: there is no such package",
+		"reasons contains r if some r in data.krmsafe.lib.module.basline\n":                                    "package krmsafe.lib.module has no rule basline, only ",
+		"reasons contains r if some r in data.acme.denied\n":                                                   "there is no such package",
+		"reasons contains {\"id\": \"a.b\", \"message\": \"m\"} if data.krmsafe.admit.allowed\n":               "package krmsafe.admit has no rule allowed",
+		"reasons contains {\"id\": \"a.b\", \"message\": \"m\"} if data.krmsafe.lib.changes.is_protectd({})\n": "data.krmsafe.lib.changes.is_protectd",
+	} {
+		if _, err := policy.Load(context.Background(), withRego(t, signedOnly+rego)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: Load = %v, want %q", rego, err, want)
+		}
+	}
+	imported := "package krmsafe.admit\n\nimport data.krmsafe.lib.sinature\n\nallow if input.verified.signed\n\nreasons contains r if some r in sinature.required\n"
+	if _, err := policy.Load(context.Background(), withRego(t, imported)); err == nil || !strings.Contains(err.Error(), "a.rego:7:33: undefined ref: data.krmsafe.lib.sinature.required: there is no such package") {
+		t.Errorf("a misspelt import: Load = %v", err)
+	}
+	misspeltAlias := "package krmsafe.admit\n\nimport data.krmsafe.lib.signature as s\n\nallow if input.verified.signed\n\nreasons contains r if some r in s.requierd\n"
+	if _, err := policy.Load(context.Background(), withRego(t, misspeltAlias)); err == nil || !strings.Contains(err.Error(), "has no rule requierd") {
+		t.Errorf("a misspelt rule of an import: Load = %v", err)
+	}
+}
+
+// The library's packages of both questions lie side by side; to import their
+// common folder reaches those that are used.
+func TestImportOfTheWholeLibrary(t *testing.T) {
+	d := admit(t, withRego(t, "package krmsafe.admit\n\nimport data.krmsafe.lib\n\nreasons contains r if some r in lib.signature.required\n\nreasons contains r if some r in lib.module.baseline\n\nallow if count(reasons) == 0\n"), someFacts())
+	if !d.Allow {
+		t.Errorf("Admit = %+v", d)
+	}
+}
+
 // Every file of the schema's other document is an error: facts in an output
 // policy, changes in an admission policy.
 func TestSchemasAreKeptApart(t *testing.T) {
