@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/krmsafe/krmsafe/internal/cache"
 	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/verify"
@@ -55,6 +58,7 @@ type registryFlags struct {
 	plainHTTP   []string
 	platform    string
 	tokenHosts  []string
+	cacheDir    string
 	offline     bool
 	publicOnly  bool // refuse private addresses: the reference is not the operator's
 	timeout     time.Duration
@@ -67,6 +71,7 @@ func (f *registryFlags) register(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.plainHTTP, "allow-http-registry", nil, "registry HOST[:PORT] to speak plain HTTP to; loopback needs no flag")
 	flags.StringArrayVar(&f.tokenHosts, "registry-token-host", nil, "REGISTRY=HOST: give the registry's credentials to HOST as well, for a token")
 	flags.StringVar(&f.platform, "platform", "", "child of an index to choose, as os/arch (default: wasi/wasm or wasip1/wasm)")
+	flags.StringVar(&f.cacheDir, "cache-dir", "auto", "folder in which fetched content is kept by digest, or none (default: krmsafe in the user's cache folder)")
 	flags.BoolVar(&f.offline, "offline", false, "open no connection at all: only OCI layouts and files")
 	flags.DurationVar(&f.timeout, "pull-timeout", time.Minute, "time that fetching the module may take")
 }
@@ -99,10 +104,46 @@ func (f *registryFlags) client(getenv func(string) string, mirrors []verify.Mirr
 	for _, m := range mirrors {
 		cfg.Mirrors = append(cfg.Mirrors, oci.Mirror(m))
 	}
+	if blobs, err := f.cache(getenv); err != nil {
+		return nil, err
+	} else if blobs != nil {
+		cfg.Cache = blobs
+	}
 	client, err := oci.New(cfg)
 	var bad *oci.ConfigError
 	if errors.As(err, &bad) {
 		return nil, &pipeline.UsageError{Message: bad.Error()}
 	}
 	return client, err
+}
+
+// cacheBytes is how much the cache of fetched content may hold.
+const cacheBytes = 1 << 30
+
+// cache opens the folder for fetched content; nil where there is none. A folder
+// that was named and cannot be used is an error, one that was not is done
+// without.
+func (f *registryFlags) cache(getenv func(string) string) (*cache.Blobs, error) {
+	dir := f.cacheDir
+	switch {
+	case dir == "none" || f.offline:
+		return nil, nil
+	case dir == "auto" && getenv("KRMSAFE_CACHE") != "":
+		dir = getenv("KRMSAFE_CACHE")
+	case dir == "auto":
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return nil, nil //nolint:nilerr // no home, no cache
+		}
+		blobs, err := cache.Open(filepath.Join(base, "krmsafe", "blobs"), cacheBytes, time.Now) //nolint:forbidigo // age of content only
+		if err != nil {
+			return nil, nil //nolint:nilerr // a run does not need it
+		}
+		return blobs, nil
+	}
+	blobs, err := cache.Open(dir, cacheBytes, time.Now) //nolint:forbidigo // age of content only
+	if err != nil {
+		return nil, &pipeline.UsageError{Message: err.Error(), Hint: "name a folder of your own, or --cache-dir none"}
+	}
+	return blobs, nil
 }

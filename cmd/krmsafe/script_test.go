@@ -39,6 +39,7 @@ func TestScript(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TESTDATA", testdata)
+			env.Setenv("KRMSAFE_CACHE", filepath.Join(env.WorkDir, ".cache"))
 			env.Setenv("LAYOUT", "oci-layout:"+filepath.Join(testdata, "signed", "cosign3-key"))
 			for name, module := range modules() {
 				if err := os.WriteFile(filepath.Join(env.WorkDir, name), module, 0o600); err != nil {
