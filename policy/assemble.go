@@ -64,6 +64,7 @@ func choose(cfg Config, modules map[string]*ast.Module, isOwn map[string]bool) (
 		}
 		complaints = append(complaints, checkKeys(e, reached)...)
 		complaints = append(complaints, checkReferences(reached)...)
+		complaints = append(complaints, checkWords(e, reached)...)
 	}
 	if len(set.modules[admitEntry.pkg]) == 0 {
 		return assembly{}, emptyError("")

@@ -201,7 +201,7 @@ func TestZeroDecisionRefuses(t *testing.T) {
 // unknown there.
 func TestOutputShape(t *testing.T) {
 	for name, test := range map[string]struct{ rego, want string }{
-		"undefined":     {"allow if input.function.role == \"other\"\n", policy.ReasonUndefined},
+		"undefined":     {"allow if input.request.tag == \"other\"\n", policy.ReasonUndefined},
 		"truthy":        {"allow := \"true\"\n", policy.ReasonShape},
 		"unexplained":   {"allow := false\n", policy.ReasonUnexplained},
 		"contradiction": {"allow if count(input.changes) == 1\nreasons contains {\"id\": \"a.b\", \"message\": \"m\"}\n", "a.b " + policy.ReasonContradiction},

@@ -190,6 +190,37 @@ func TestReferenceToNothing(t *testing.T) {
 	}
 }
 
+// A field that has one of a few words is compared with those only.
+func TestWordThatNeverComes(t *testing.T) {
+	for body, want := range map[string]string{
+		`_x if input.runtime.jail == "non"`:                                     `a.rego:5:7: input.runtime.jail is never "non", only full, partial, none`,
+		`_x if "non" == input.runtime.jail`:                                     `is never "non"`,
+		`_x if input.request.source != "files"`:                                 `is never "files"`,
+		`_x if input.request.source in {"file", "image"}`:                       `input.request.source is never "image"`,
+		`_x if not input.request.source in ["files"]`:                           `is never "files"`,
+		`_x if input.module.imports[_].class == "network"`:                      `is never "network"`,
+		`_x := count([1 | input.verified.signatures[i].type == "keys"; i < 5])`: `is never "keys"`,
+		`_x := input.runtime.jail == "no"`:                                      `is never "no"`,
+	} {
+		if _, err := policy.Load(context.Background(), withRego(t, signedOnly+body+"\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: Load = %v, want %q", body, err, want)
+		}
+	}
+	for _, body := range []string{
+		`_x if input.runtime.jail == ""`, `_x if input.runtime.os == "plan9"`, `_x if input.request.source in {"file", "registry"}`,
+		`_x if input.module.imports[_].class in ["fs", "net"]`, `_x if input.unverified.annotations.source == "x"`, `_x if input.unverified.annotations[_] == "x"`,
+		`_x if input[_] == "x"`, `_x if input == "x"`,
+	} {
+		_, err := policy.Load(context.Background(), withRego(t, signedOnly+body+"\n"))
+		if err != nil && strings.Contains(err.Error(), "is never") {
+			t.Errorf("%s: Load = %v", body, err)
+		}
+	}
+	if _, err := policy.Load(context.Background(), withRego(t, "package krmsafe.output\n\nallow if input.function.role == \"mutator\"\n")); err == nil || !strings.Contains(err.Error(), `is never "mutator"`) {
+		t.Errorf("Load = %v", err)
+	}
+}
+
 // The library's packages of both questions lie side by side; to import their
 // common folder reaches those that are used.
 func TestImportOfTheWholeLibrary(t *testing.T) {

@@ -46,7 +46,10 @@ This page is generated from the schemas that policies are compiled against (` + 
 A policy is Rego v1. Package ` + "`krmsafe.admit`" + ` answers whether a module may run, and package ` + "`krmsafe.output`" + ` whether what it
 changed may leave. A policy that has only one of them leaves the other to the baseline that krmsafe ships.
 
-- Every field below is always present, and no list is null. A misspelt field is a compile error with its position.
+- Every field below is always present, and no list is null. A misspelt field is a compile error with its position,
+  and so is a reference to a package or rule that is not there, and a comparison of a field with a word it never has. Rego sees
+  fields that are read from ` + "`input`" + ` or from a variable of a rule; what a function reads of its argument, or ` + "`every`" + ` of its
+  elements, it does not see.
 - Data given with ` + "`--data`" + ` is under ` + "`data.params`" + ` and nowhere else. A parameter that is read and not given is an error;
   ` + "`object.get(data.params, \"name\", default)`" + ` says that it may be missing.
 - A rule in either package whose name is not part of the answer is an error, unless its name starts with an underscore.
