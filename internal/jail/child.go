@@ -210,7 +210,10 @@ func judge(level Level, said childReport, pid int, before parentState) Report {
 			}
 		}
 		if denial, denied := kernel[layer]; denied {
-			state.Held, state.Detail = false, denial
+			if state.Held {
+				state.Detail = denial
+			}
+			state.Held = false
 		}
 		r.Layers = append(r.Layers, state)
 	}
@@ -250,7 +253,11 @@ func (c *Child) Receive(allowed Allowed) (Kind, []byte, error) { return ReadFram
 func (c *Child) Kill() {
 	c.kill.Do(func() {
 		c.peak.Store(peakBytes(c.cmd.Process.Pid))
-		_ = c.cmd.Process.Kill()
+		if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			// Start has refused it for that. It has got nothing and ends at the
+			// end of its input.
+			closeAll([]*os.File{c.in, c.out})
+		}
 	})
 }
 

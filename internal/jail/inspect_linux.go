@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // parentState is what the thread that starts a child passes on to it.
@@ -47,6 +49,11 @@ func inspectProcess(pid int, before parentState) map[string]string {
 			break
 		}
 		inspectThread(string(status), before, denials)
+	}
+	// Neither Kill nor the parent's death ends a child of another user whose
+	// parent may not signal it: the kernel checks both alike (kill(2)).
+	if killErr := unix.Kill(pid, 0); killErr != nil {
+		denials[LayerParentDeath] = "this process may not kill its child: it needs CAP_KILL, or to be run by a user who is not root"
 	}
 	if err != nil {
 		for _, layer := range []string{LayerUser, LayerCapabilities, LayerNoNewPrivs, LayerSeccomp} {

@@ -191,6 +191,34 @@ func TestUnboundedIsRefused(t *testing.T) {
 	}
 }
 
+// SR-7: the kernel bounds memory and processor time, whatever the parent does.
+func TestKernelKeepsBounds(t *testing.T) {
+	for _, tc := range []struct {
+		chore  string
+		bounds jail.Bounds
+		right  func(jail.Exit) bool
+	}{
+		{"hog", jail.Bounds{MemoryBytes: 64 << 20, CPUSeconds: 20}, func(e jail.Exit) bool { return e.OutOfMemory }},
+		{"spin", jail.Bounds{MemoryBytes: 64 << 20, CPUSeconds: 1}, func(e jail.Exit) bool { return e.Signal == "SIGKILL" && e.CPU >= time.Second/2 }},
+	} {
+		t.Run(tc.chore, func(t *testing.T) {
+			c := start(t, roleProbe+":"+tc.chore)
+			if err := c.Bound(tc.bounds); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.Send(kindAsk, nil); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := c.Receive(jail.Allowed{kindAnswer: 1}); err == nil {
+				t.Fatal("the child answered")
+			}
+			if exit := c.Wait(); !tc.right(exit) {
+				t.Errorf("Wait() = %+v", exit)
+			}
+		})
+	}
+}
+
 // SR-2: the child has three descriptors and a constant environment, whatever the
 // parent leaks.
 func TestChildInheritsNothing(t *testing.T) {
@@ -205,7 +233,8 @@ func TestChildInheritsNothing(t *testing.T) {
 	}
 	c := bounded(t, roleProbe+":inherited")
 	defer end(c)
-	if got, want := ask(t, c, ""), "env=3 cwd=/"; got != want {
+	want := `["GOMAXPROCS=2" "GOTRACEBACK=none" "GODEBUG=containermaxprocs=0,updatemaxprocs=0"] in /`
+	if got := ask(t, c, ""); got != want {
 		t.Errorf("child has %q, want %q", got, want)
 	}
 }

@@ -50,6 +50,9 @@ func probe(in *jail.Inside, name string) error {
 	return in.Send(kindAnswer, []byte(answer))
 }
 
+// startDir is where the process started; inside the jail nothing tells.
+var startDir, _ = os.Getwd()
+
 // alone answers "held" if what one layer forbids is forbidden.
 func alone(in *jail.Inside, layer string) error {
 	if _, err := in.Receive(kindAsk, 1<<20); err != nil {
@@ -135,9 +138,18 @@ func parentDeath() (signal int32) {
 
 // chores are what must work.
 var chores = map[string]func() string{
-	"inherited": func() string {
-		// os.Getwd would look at the folder; the system call is denied too.
-		return fmt.Sprintf("env=%d cwd=/", len(os.Environ()))
+	"inherited": func() string { return fmt.Sprintf("%q in %s", os.Environ(), startDir) },
+	// hog takes memory until there is none.
+	"hog": func() string {
+		var all [][]byte
+		for {
+			b := make([]byte, 1<<20)
+			for i := 0; i < len(b); i += 4096 {
+				b[i] = 1
+			}
+			all = append(all, b)
+			runtime.KeepAlive(all)
+		}
 	},
 	"spin": func() string {
 		for {
