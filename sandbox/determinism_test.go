@@ -57,6 +57,7 @@ func TestRunsAreDeterministic(t *testing.T) {
 			for _, engine := range []sandbox.Engine{sandbox.EngineCompiler, sandbox.EngineInterpreter, sandbox.EngineCompiler} {
 				l := ample()
 				l.Fuel = 1_000_000
+				l.Timeout *= slow
 				r := run(t, sandbox.Config{Engine: engine}, tc.module, tc.stdin, l)
 				if r.Usage.Fuel == 0 || r.Usage.Fuel > l.Fuel {
 					t.Errorf("Fuel = %d of %d", r.Usage.Fuel, l.Fuel)

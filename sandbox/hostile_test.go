@@ -15,8 +15,8 @@ import (
 // tight are the limits of the hostile suite.
 func tight() sandbox.Limits {
 	return sandbox.Limits{
-		MemoryPages: 512, TableElements: 10_000, CallDepth: 1900, Fuel: 1 << 50, Timeout: 5 * time.Second,
-		CompileTimeout: 4 * time.Second, CompileBytes: 256 << 20, OutputBytes: 4 << 20, StderrBytes: 64 << 10,
+		MemoryPages: 512, TableElements: 10_000, CallDepth: 1900, Fuel: 1 << 50, Timeout: slow * 5 * time.Second,
+		CompileTimeout: slow * 4 * time.Second, CompileBytes: slow * 256 << 20, OutputBytes: 4 << 20, StderrBytes: 64 << 10,
 	}
 }
 
