@@ -33,7 +33,7 @@ func (j *judgement) pinned() (*Provenance, error) {
 		return nil, &RefusalError{
 			Code:    "verify.digest_ref",
 			Message: fmt.Sprintf("the rule %q asks for references that carry a digest, and %q does not", j.rule.name, j.subject.Reference),
-			Hint:    fmt.Sprintf("write %s@%s", repository(j.subject.Reference), j.subject.Digest),
+			Hint:    fmt.Sprintf("write %s@%s", oneLine(repository(j.subject.Reference)), j.subject.Digest),
 		}
 	}
 	switch {
@@ -46,7 +46,7 @@ func (j *judgement) pinned() (*Provenance, error) {
 	}
 	return nil, &RefusalError{
 		Code:    "verify.pin",
-		Message: fmt.Sprintf("%s has the digest %s, which the rule %q does not pin", j.subject.Reference, j.subject.Digest, j.rule.name),
+		Message: fmt.Sprintf("%s has the digest %s, which the rule %q does not pin", oneLine(j.subject.Reference), j.subject.Digest, j.rule.name),
 		Hint:    "if you reviewed it, add the digest under pin",
 	}
 }
@@ -254,10 +254,11 @@ func (j *judgement) require(q *Requirement) error {
 }
 
 func (j *judgement) what() string {
-	if strings.HasSuffix(j.subject.Reference, "@"+j.subject.Digest) {
-		return j.subject.Reference
+	reference := oneLine(j.subject.Reference)
+	if strings.HasSuffix(reference, "@"+j.subject.Digest) {
+		return reference
 	}
-	return fmt.Sprintf("%s (%s)", j.subject.Reference, j.subject.Digest)
+	return fmt.Sprintf("%s (%s)", reference, j.subject.Digest)
 }
 
 func (j *judgement) refuse(found, signers int) error {

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // A RefusalError says that the subject did not meet its rule. It is a finding,
@@ -118,10 +119,11 @@ func fail(code, format string, args ...any) *failure {
 }
 
 // oneLine makes a dependency's message fit to be part of one sentence. Such
-// messages may quote foreign text.
+// messages may quote foreign text, with line ends, escape sequences and marks
+// that turn the direction of writing.
 func oneLine(s string) string {
 	const most = 400
-	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\u0085' || r == '\u2028' || r == '\u2029' }), " ")
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }), " ")
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	if len(s) > most {
 		s = strings.ToValidUTF8(s[:most], "") + "…"

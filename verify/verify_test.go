@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/krmsafe/krmsafe/internal/testkit/sigstore"
 	"github.com/krmsafe/krmsafe/verify"
@@ -401,5 +402,29 @@ func TestPublicGoodRoot(t *testing.T) {
 	verify.PublicGood()[0] = 'x'
 	if verify.PublicGood()[0] != '{' {
 		t.Error("a caller changed the embedded root")
+	}
+}
+
+// Foreign text reaches a terminal in one line, without escapes and without
+// marks that turn it round.
+func TestMessagesAreFitForATerminal(t *testing.T) {
+	i := newInstance(t)
+	r := workflow
+	r.Extensions = map[int]string{4: "\u202esaeler\x1b[31m\n"}
+	v := newVerifier(t, keyless(t, i, func(a *verify.Authority) { a.Keyless.Extensions = map[string]string{"githubWorkflowName": "release"} }))
+	for name, e := range map[string]verify.Evidence{
+		"extension":      certified(t, i, r, digest),
+		"predicate type": bundleEvidence(t, []byte("{\"\\u001b[31m\\n\\u202e\":1}"), nil),
+		"digest": func() verify.Evidence {
+			return legacy(t, i, workflow, sigstore.SimpleSigning(signedAs, "sha256:\n\x1b[31m\u202e", nil))
+		}(),
+	} {
+		s := verify.Subject{Reference: "a.io/b\n\u202e:v1", Digest: digest}
+		refusal := refused(t, v, s, e)
+		for _, text := range []string{refusal.Message, refusal.Hint, refusal.Candidates[0].Message, refusal.Candidates[0].Hint} {
+			if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
+				t.Errorf("%s: %q", name, text)
+			}
+		}
 	}
 }
