@@ -24,6 +24,10 @@ func InputDoc() []byte {
 	for _, r := range ownReasons() {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", r[0], r[1])
 	}
+	b.WriteString(loadIntro)
+	for _, r := range loadCodes() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", r[0], r[1])
+	}
 	b.WriteString(canaryIntro)
 	for _, c := range canaries() {
 		fmt.Fprintf(&b, "| `%s` | `%s` | %s |\n", c.name, c.entry.pkg, c.means)
@@ -87,6 +91,16 @@ const answerRest = `
 Where a policy does not answer as it must, the run is refused with one of these.
 
 | reason | when |
+|---|---|
+`
+
+const loadIntro = `
+### Errors when a policy is loaded
+
+These are errors of configuration: nothing is judged, and the exit code is 2. Errors with a position come with the file, row
+and column; beside these there are Rego's own, such as ` + "`rego_type_error`" + `.
+
+| code | when |
 |---|---|
 `
 
@@ -172,6 +186,28 @@ func limitTable(b *strings.Builder) {
 		{"stderrBytes", d.StderrBytes, m.StderrBytes, "size of the function's standard error"},
 	} {
 		fmt.Fprintf(b, "| `%s` | %v | %v | %s |\n", row[0], row[1], row[2], row[3])
+	}
+}
+
+// loadCodes lists the codes of LoadError and those of CompileError's positions
+// that are not Rego's.
+func loadCodes() [][2]string {
+	return [][2]string{
+		{"policy.bundle", "a bundle or a layer is not what it should be"},
+		{"policy.compile", "the policy does not compile; each complaint has a code of its own"},
+		{"policy.duplicate", "a file is given twice"},
+		{"policy.empty", "there is no rule"},
+		{"policy.fixture", "a fixture lacks its input or its expectation"},
+		{"policy.no_tests", "there is no test to run"},
+		{"policy.params", "the data is no object, is defined twice, or is read and not given"},
+		{"policy.permissive", "the policy allows a canary"},
+		{"policy.reference", "a reference names a package or rule that is not there"},
+		{"policy.reserved_package", "a file defines a package that belongs to krmsafe"},
+		{"policy.schemas", "metadata sets a schema"},
+		{"policy.too_large", "a file or the policy exceeds its bound"},
+		{"policy.unknown_key", "a rule of krmsafe.admit or krmsafe.output is no part of the answer"},
+		{"policy.unreachable", "a file's package is used by neither answer"},
+		{"policy.word", "a field is compared with a word it never has"},
 	}
 }
 

@@ -115,6 +115,18 @@ func TestEvaluatorThatRunsOut(t *testing.T) {
 	}
 }
 
+// A reason that the child found keeps its id.
+func TestReasonFromTheChild(t *testing.T) {
+	cfg := shipped(t)
+	cfg.Evaluator = loading(func([]byte) ([]byte, error) {
+		return []byte(`{"reason":{"id":"policy.eval","message":"m","remedy":""}}`), nil
+	})
+	d, err := load(t, cfg).Admit(context.Background(), someFacts())
+	if err != nil || d.Allow || ids(d.Reasons) != policy.ReasonEval {
+		t.Errorf("Admit = %+v, %v; want %s", d, err, policy.ReasonEval)
+	}
+}
+
 // A child that died, lies or babbles never makes an allow.
 func TestEvaluatorThatLies(t *testing.T) {
 	tests := map[string]string{
