@@ -136,7 +136,6 @@ func (m *machine) configure(stdin []byte) wazero.ModuleConfig {
 			"dev/stdin": streamFile{r: in}, "dev/stdout": streamFile{w: &m.stdout}, "dev/stderr": streamFile{w: &m.stderr},
 		}
 	}
-	//nolint:forcetypeassert // the engine's own documentation prescribes the assertion
 	mounts := wazero.NewFSConfig().(sysfs.FSConfig).WithSysFSMount(root, "/")
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions().WithArgs(programName).
 		WithStdin(in).WithStdout(&m.stdout).WithStderr(&m.stderr).WithFSConfig(mounts)

@@ -11,6 +11,9 @@ func ReadOutcome(payload []byte, l Limits) (stdout, stderr, again []byte, err er
 	return o.stdout[0], o.stderr[0], bytes.Join(o.encode(), nil), nil
 }
 
+// Words are the message and hint that go with a code.
+func Words(code string, l Limits) (message, hint string) { return stopText(code, l, "detail") }
+
 // AnOutcome is a valid answer.
 func AnOutcome() []byte {
 	o := outcome{code: CodeGuestExit, exitCode: 3, pages: 1, fuel: 7, stdout: [][]byte{[]byte("a"), []byte("b")}, stderr: [][]byte{[]byte("c")}}

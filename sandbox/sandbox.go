@@ -28,8 +28,16 @@
 // child has used no more memory than the limits add up to. Nothing leaves the
 // module but the bytes in Result. The same module on the same input under the
 // same limits gives the same output and burns the same fuel, on every machine
-// and both engines, unless a grant lets the world in. No byte of the module is
-// decoded by the engine outside the child.
+// and both engines, unless a grant lets the world in or it looks at the bits of a
+// NaN, which WebAssembly leaves to the machine. No byte of the module is decoded
+// by the engine outside the child.
+//
+// The module's world is a constant: the argument "krm-function", the variables
+// LOG_TO_STDERR and STRUCTURED_RESULTS (both "true"), for modules made by Go also
+// GOGC=off and a GOMEMLIMIT of three quarters of the memory limit, an empty
+// read-only root folder, a clock that starts at 2022-01-01 and advances by a
+// millisecond with each reading, random numbers that are always the same, and
+// sleep that takes no time.
 //
 // # What is not protected
 //
