@@ -24,7 +24,7 @@ type Output struct {
 func (x *Exchange) Output(data []byte, limits Limits) (*Output, error) {
 	out, err := x.output(data, limits)
 	if err != nil {
-		return nil, asOutput(err)
+		return nil, asOutput(chatter(data, err))
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package krm
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -26,9 +27,26 @@ func Parse(data []byte, limits Limits) (*ResourceList, error) {
 func ParseOutput(data []byte, limits Limits) (*ResourceList, error) {
 	rl, err := parseList(data, &gate{limits: limits}, parseEntry)
 	if err != nil {
-		return nil, asOutput(err)
+		return nil, asOutput(chatter(data, err))
 	}
 	return rl, nil
+}
+
+// chatter adds the usual cause to an error about a document that does not begin like one: a function that writes its
+// log to standard output.
+func chatter(data []byte, err error) error {
+	p, ok := errors.AsType[*problem](err)
+	if !ok || p.reason != "syntax" && p.reason != "malformed" && p.reason != "documents" && p.reason != "items_missing" {
+		return err
+	}
+	first := bytes.TrimRight(firstLine(bytes.TrimLeft(bytes.TrimPrefix(data, byteOrderMark), " \r\n")), "\r\n")
+	for _, begin := range []string{"apiVersion:", "kind:", "items:", "metadata:", "functionConfig:", "results:", "---", "%", "#", "{", "\""} {
+		if bytes.HasPrefix(first, []byte(begin)) || len(first) == 0 {
+			return err
+		}
+	}
+	p.hint = "the output begins with " + strconv.Quote(short(string(first))) + ": a function writes only the ResourceList to its standard output, and its log to standard error"
+	return p
 }
 
 // readEntry reads item i from its text. nodes counts the nodes of the whole list.
