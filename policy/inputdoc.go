@@ -177,7 +177,7 @@ func limitTable(b *strings.Builder) {
 	for _, row := range [][4]any{
 		{"memoryPages", d.MemoryPages, m.MemoryPages, "pages of 64 KiB of linear memory"},
 		{"tableElements", d.TableElements, m.TableElements, "entries over all tables"},
-		{"callDepth", d.CallDepth, m.CallDepth, "nested calls"},
+		{"callDepth", d.CallDepth, m.CallDepth, "nested calls; 1900 is what both engines hold"},
 		{"fuel", d.Fuel, m.Fuel, "units of fuel/v1"},
 		{"timeout", d.Timeout, m.Timeout, "wall clock over decoding, compiling, running and output, such as `\"30s\"`"},
 		{"compileTimeout", d.CompileTimeout, m.CompileTimeout, "part of timeout that decoding and compiling may take; never above timeout"},

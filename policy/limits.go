@@ -30,7 +30,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		MemoryPages:    8192, // 512 MiB
 		TableElements:  1_000_000,
-		CallDepth:      10_000,
+		CallDepth:      1900,
 		Fuel:           100_000_000_000,
 		Timeout:        60 * time.Second,
 		CompileTimeout: 40 * time.Second,
@@ -46,7 +46,7 @@ func MaxLimits() Limits {
 	return Limits{
 		MemoryPages:    65536, // 4 GiB, all that wasm32 can address
 		TableElements:  10_000_000,
-		CallDepth:      100_000,
+		CallDepth:      1900, // what both engines hold on their stacks
 		Fuel:           1_000_000_000_000_000,
 		Timeout:        10 * time.Minute,
 		CompileTimeout: 10 * time.Minute,

@@ -66,7 +66,7 @@ changes := {"only": ["any"]}
 limits := {
 	"memoryPages": 8192,
 	"tableElements": 1000000,
-	"callDepth": 10000,
+	"callDepth": 1900,
 	"fuel": 100000000000,
 	"timeout": "120s",
 	"compileTimeout": "80s",

@@ -50,7 +50,7 @@ _kinds := [
 limits := {
 	"memoryPages": 8192,
 	"tableElements": 1000000,
-	"callDepth": 10000,
+	"callDepth": 1900,
 	"fuel": 100000000000,
 	"timeout": "60s",
 	"compileTimeout": "40s",

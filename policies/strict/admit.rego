@@ -63,7 +63,7 @@ changes := {"only": ["labels-and-annotations", "images", "resources-and-replicas
 limits := {
 	"memoryPages": 2048,
 	"tableElements": 100000,
-	"callDepth": 5000,
+	"callDepth": 1000,
 	"fuel": 20000000000,
 	"timeout": "30s",
 	"compileTimeout": "10s",

@@ -53,7 +53,7 @@ changes := object.get(data.params, "changes", {"only": ["labels-and-annotations"
 limits := {
 	"memoryPages": 4096,
 	"tableElements": 500000,
-	"callDepth": 10000,
+	"callDepth": 1900,
 	"fuel": 50000000000,
 	"timeout": "60s",
 	"compileTimeout": "40s",

@@ -78,7 +78,7 @@ changes := {
 limits := {
 	"memoryPages": 600,
 	"tableElements": 4900,
-	"callDepth": 10000,
+	"callDepth": 1900,
 	"fuel": 5000000000,
 	"timeout": "10s",
 	"compileTimeout": "5s",
