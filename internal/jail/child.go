@@ -66,6 +66,7 @@ type Child struct {
 
 const (
 	stderrMax = 64 << 10
+	// startWait is far more than a child needs to come up on a busy machine.
 	startWait = 10 * time.Second
 )
 
@@ -90,15 +91,18 @@ func start(ctx context.Context, cfg Config, demanded func(Level, string) bool) (
 	if err != nil {
 		return nil, fmt.Errorf("starting a jailed child: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, startWait)
+	limited, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	stop := context.AfterFunc(ctx, c.Kill)
+	stop := context.AfterFunc(limited, c.Kill)
 	defer stop()
 	if err := c.greet(cfg.Level, before, demanded); err != nil {
 		c.Kill()
 		exit := c.Wait()
-		if ctxErr := context.Cause(ctx); ctxErr != nil {
-			return nil, fmt.Errorf("starting a jailed child: %w", ctxErr)
+		switch {
+		case ctx.Err() != nil:
+			return nil, fmt.Errorf("starting a jailed child: %w", context.Cause(ctx))
+		case limited.Err() != nil:
+			return nil, fmt.Errorf("%w: no answer in %v; main must call the child hook before anything else", ErrNoHook, startWait)
 		}
 		if last := exit.lastWords(); last != "" {
 			return nil, fmt.Errorf("%w (its last words: %q)", err, last)
