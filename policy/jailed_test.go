@@ -82,8 +82,8 @@ func TestBuiltinBombs(t *testing.T) {
 	for name, rego := range bombs {
 		t.Run(name, func(t *testing.T) {
 			cfg := withRego(t, "package krmsafe.admit\n\nallow if input.verified.signed\n\n"+rego)
-			cfg.Timeout = 2 * time.Second
-			cfg.Evaluator = jailed(t, policy.JailConfig{MemoryBytes: 128 << 20, Timeout: 5 * time.Second})
+			cfg.Timeout = 500 * time.Millisecond
+			cfg.Evaluator = jailed(t, policy.JailConfig{MemoryBytes: 64 << 20, Timeout: 3 * time.Second})
 			start := time.Now()
 			p, err := policy.Load(context.Background(), cfg)
 			if err == nil {
