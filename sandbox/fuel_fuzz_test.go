@@ -1,19 +1,17 @@
 package sandbox_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/tetratelabs/wazero"
 
 	"github.com/krmsafe/krmsafe/internal/fuel"
 	"github.com/krmsafe/krmsafe/internal/wasm"
 )
 
-// FuzzInstrument meters arbitrary bytes: what the decoder accepts stays valid
-// and compiles, and what ends by itself ends as it does plain.
+// FuzzInstrument meters arbitrary bytes: what the decoder accepts stays valid,
+// is proved to pay for all that it executes, and ends as it does plain unless
+// metering ends it.
 func FuzzInstrument(f *testing.F) {
 	for seed := range uint64(30) {
 		f.Add(generate(seed))
@@ -44,13 +42,16 @@ func FuzzInstrument(f *testing.F) {
 		if after.HasStart {
 			t.Fatal("the metered module has a start section")
 		}
-		ctx := context.Background()
-		rt := wazero.NewRuntimeWithConfig(ctx, engines()["compiler"])
-		defer func() { _ = rt.Close(ctx) }()
-		if _, err := rt.CompileModule(ctx, met.Module); err != nil {
-			if _, plain := rt.CompileModule(ctx, module); plain == nil {
-				t.Fatalf("the metered module does not compile, the plain one does: %v", err)
-			}
+		if err := prove(m, module, met); err != nil {
+			t.Fatal(err)
+		}
+		config := engines()["compiler"]
+		got := execute(t, config, met.Module, met, generatedFuel)
+		if got.metered {
+			return
+		}
+		if err := got.same(execute(t, config, module, nil, 0)); err != nil {
+			t.Fatalf("metered and plain: %v", err)
 		}
 	})
 }

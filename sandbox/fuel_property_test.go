@@ -46,7 +46,7 @@ func execute(t *testing.T, config wazero.RuntimeConfig, module []byte, met *fuel
 		if met == nil && strings.Contains(err.Error(), "start") {
 			return outcome{ends: []string{ending(err)}} // trapped in the start section, there is no instance
 		}
-		t.Fatalf("instantiating: %v", err)
+		return outcome{ends: []string{"not instantiated"}}
 	}
 	var o outcome
 	o.call(ctx, m, met, budget)
@@ -186,7 +186,24 @@ func compareGenerated(t *testing.T, module []byte) bool {
 		t.Errorf("metered and plain: %v", err)
 	}
 	checkPrice(t, m, module, got)
+	checkBudget(t, met, got)
 	return false
+}
+
+// checkBudget shows that what a run has used is what it needs: it passes with
+// that budget, and with one unit less it does not.
+func checkBudget(t *testing.T, met *fuel.Metered, got outcome) {
+	t.Helper()
+	if len(got.used) == 0 || got.used[len(got.used)-1] == 0 {
+		return
+	}
+	config, need := engines()["compiler"], got.used[len(got.used)-1]
+	if o := execute(t, config, met.Module, met, need); o.metered || got.same(o) != nil {
+		t.Errorf("the run used %d and does not pass with that: %v", need, got.same(o))
+	}
+	if o := execute(t, config, met.Module, met, need-1); !o.metered {
+		t.Errorf("the run used %d and passes with less", need)
+	}
 }
 
 // checkPrice compares fuel with the price of the instructions executed, as an
