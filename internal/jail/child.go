@@ -285,7 +285,7 @@ func (c *Child) Wait() Exit {
 
 // ranOutOfMemory recognises how the runtimes of Go, C and the race detector say so.
 func ranOutOfMemory(stderr string) bool {
-	for _, s := range []string{"out of memory", "cannot allocate memory", "failed to reserve", "failed to create new OS thread", "pthread_create failed", "failed to allocate", "errno=12"} {
+	for _, s := range []string{"out of memory", "cannot allocate memory", "failed to reserve", "failed to create new OS thread", "pthread_create failed", "failed to allocate", "address space collisions", "errno=12"} {
 		if strings.Contains(stderr, s) {
 			return true
 		}
