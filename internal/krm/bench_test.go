@@ -163,6 +163,31 @@ func BenchmarkExchange(b *testing.B) {
 	}
 }
 
+// BenchmarkOutput is the difference and the checks alone, where the function changes every resource.
+func BenchmarkOutput(b *testing.B) {
+	for _, n := range []int{10_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			in := cluster(n)
+			rl, err := krm.Parse(in, krm.DefaultLimits())
+			if err != nil {
+				b.Fatal(err)
+			}
+			x, err := krm.NewExchange(rl, krm.View{}, random())
+			if err != nil {
+				b.Fatal(err)
+			}
+			answer := label(x.Input(), 1)
+			b.SetBytes(int64(len(answer)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := x.Output(answer, krm.DefaultLimits()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // label adds a label to every so-manieth resource, as text.
 func label(in []byte, every int) []byte {
 	if every == 0 {

@@ -17,6 +17,9 @@ const (
 // Change is one difference between what a function was given and what it returned: a field, or a whole resource
 // where Path is empty. Together the changes of an Output say all that it changed: applied to the input they give the
 // output, but for the order of resources, style and comments. See TestDiffThenApplyIsIdentity.
+//
+// A resource is known by its group, kind, namespace and name: with another name or kind it is removed and another one is
+// added. Another namespace alone, of one resource for which no other can be meant, is a change of that field.
 type Change struct {
 	Op       string   // OpAdd, OpRemove or OpReplace
 	Resource Identity // as in the input, or in the output where it was added

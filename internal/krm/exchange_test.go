@@ -120,6 +120,40 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+func TestMovedToAnotherNamespace(t *testing.T) {
+	t.Parallel()
+	item := func(name, ns string) string {
+		return "- {apiVersion: v1, kind: ConfigMap, metadata: {name: " + name + ", namespace: " + ns + "}}\n"
+	}
+	moved := func(who, from, to string) change {
+		return change{"replace", who, "metadata namespace", "/metadata/namespace", `"` + from + `"`, `"` + to + `"`}
+	}
+	for _, tt := range []struct {
+		name, in, answer string
+		want             []change
+	}{
+		{"one", item("a", "x"), item("a", "y"), []change{moved("ConfigMap x/a", "x", "y")}},
+		{"each of two", item("a", "x") + item("b", "x"), item("a", "y") + item("b", "y"), []change{moved("ConfigMap x/a", "x", "y"), moved("ConfigMap x/b", "x", "y")}},
+		{"one that is not alone", item("a", "x") + item("a", "y"), item("a", "x") + item("a", "z"), []change{moved("ConfigMap y/a", "y", "z")}},
+		{"either of two", item("a", "x") + item("a", "y"), item("a", "z"), []change{
+			{"remove", "ConfigMap x/a", "", "", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x"}}`, "null"},
+			{"remove", "ConfigMap y/a", "", "", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"y"}}`, "null"},
+			{"add", "ConfigMap z/a", "", "", "null", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"z"}}`},
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			out, err := exchange(t, wrap(tt.in), krm.View{}).Output([]byte(wrap(tt.answer)), krm.DefaultLimits())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, changes(out.Changes)); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestAddedRemovedReordered(t *testing.T) {
 	t.Parallel()
 	item := func(kind, name string) string {

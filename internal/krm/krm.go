@@ -11,6 +11,11 @@
 // and refused in output. What the gate does not do: it does not check an object against its schema, and it leaves
 // untouched resources as the text they were.
 //
+// A run of a function is an Exchange: it makes the function's input from a list and a view, and takes its answer apart.
+// What leaves is the input, changed at the places that the Output's changes name and nowhere else. Parse and Output work
+// with as many goroutines as there are processors and keep text instead of trees, so that a list takes little more
+// memory than its document. A Directory is a list that can be written back in place.
+//
 // # Why not kyaml's reader
 //
 // The nodes here are kyaml's nodes (both are go.yaml.in/yaml/v3's), so that values flow into a kyaml pipeline. Its

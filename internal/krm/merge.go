@@ -44,8 +44,8 @@ func (x *Exchange) merge(it *Item) error {
 		return err
 	}
 	it.fate.changes = d.changes
-	leaves := itemOf(in.Identity, merged)
-	leaves.Version = versionOf(merged)
+	id, _ := identify(merged)
+	leaves := itemOf(id, merged)
 	leaves.Path, leaves.Index, leaves.made = in.Path, in.Index, in.made
 	if in.node == nil {
 		if text, ok := splice(in.raw, was, merged, d.origin); ok {
@@ -114,11 +114,6 @@ func (x *Exchange) leave(it *Item) (*Item, error) {
 		got.Column += x.list.dash
 	}
 	return it.keep(text, f), nil
-}
-
-func versionOf(n *yaml.Node) string {
-	_, version := splitAPIVersion(scalarField(n, "apiVersion"))
-	return version
 }
 
 // misplaced refuses a tree in which a placeholder stands.

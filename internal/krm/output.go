@@ -12,7 +12,7 @@ type Output struct {
 	// comments, order and style of the input wherever a value is the same, new ones in krmsafe's own style without
 	// the function's comments, and what the function was not shown, in its place. Its functionConfig is the input's.
 	List    *ResourceList
-	Changes []Change      // grouped by resource: those removed, then the others in the order of List
+	Changes []Change      // grouped by resource: those removed, then the others in the order of List; see Change
 	Summary ChangeSummary // Changes summed up
 	Results []Result      // what the function reported; placeholders in it are masked
 }
@@ -118,7 +118,38 @@ func (x *Exchange) pair(items []*Item) error {
 		}
 		it.fate = &fate{in: s}
 	}
+	x.pairMoved(items, claimed)
 	return nil
+}
+
+// pairMoved takes a resource that came for one that went where nothing but the namespace of the two tells them apart
+// and there is one of each: so a function that sets namespaces changes a field, and a Secret keeps its values.
+func (x *Exchange) pairMoved(items []*Item, claimed map[*shown]bool) {
+	anywhere := func(it *Item) objectKey {
+		k := keyOf(it)
+		k.namespace = ""
+		return k
+	}
+	came := map[objectKey][]*Item{}
+	for _, it := range items {
+		if it.fate.in == nil && it.Name != "" {
+			came[anywhere(it)] = append(came[anywhere(it)], it)
+		}
+	}
+	if len(came) == 0 {
+		return
+	}
+	went := map[objectKey][]*shown{}
+	for _, s := range x.shown {
+		if !claimed[s] {
+			went[anywhere(s.item)] = append(went[anywhere(s.item)], s)
+		}
+	}
+	for k, list := range came {
+		if s := went[k]; len(list) == 1 && len(s) == 1 {
+			list[0].fate.in = s[0]
+		}
+	}
 }
 
 func lineOf(it *Item) int {
