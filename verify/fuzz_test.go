@@ -262,7 +262,7 @@ func FuzzPattern(f *testing.F) {
 	f.Add("**a**b**", "aXb")
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		got, err := verify.MatchPattern(pattern, name)
-		if err != nil || len(name) > 1024 {
+		if err != nil || len(name) > 1024 || strings.HasPrefix(pattern, "file:") || strings.HasPrefix(pattern, "oci-layout:") {
 			return
 		}
 		var expr strings.Builder

@@ -3,6 +3,7 @@ package verify
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -34,6 +35,7 @@ func parsePattern(s string) (pattern, error) {
 	case strings.Contains(s, "@") && !local(s):
 		return pattern{}, fmt.Errorf("the pattern %q has a digest; name digests under pin, or ask for one with require.digestRef", s)
 	}
+	s = clean(s)
 	exact := strings.IndexByte(s, '*')
 	if exact < 0 {
 		exact = len(s) + 1
@@ -44,6 +46,17 @@ func parsePattern(s string) (pattern, error) {
 // local reports whether a reference is a path rather than a registry's name.
 func local(s string) bool {
 	return strings.HasPrefix(s, "file:") || strings.HasPrefix(s, "oci-layout:")
+}
+
+// clean gives a path its one spelling, in patterns and references alike:
+// "file://./fns/../other.wasm" begins like what is in fns and is "other.wasm".
+func clean(s string) string {
+	for _, prefix := range []string{"file://", "oci-layout:"} {
+		if rest, ok := strings.CutPrefix(s, prefix); ok && rest != "" {
+			return prefix + path.Clean(rest)
+		}
+	}
+	return s
 }
 
 // matches reports whether the whole of name fits the pattern. Its time is the
@@ -96,14 +109,13 @@ func repository(reference string) string {
 // match returns the most specific rule for a reference. None and two that are
 // equally specific are refusals.
 func (v *Verifier) match(reference string) (*rule, error) {
-	name := repository(reference)
+	name := clean(repository(reference))
 	tagged, _, _ := strings.Cut(reference, "@")
-	// "fns/../other.wasm" begins like what is in fns and is not.
-	if slices.Contains(strings.Split(name, "/"), "..") {
+	tagged = clean(tagged)
+	if !local(name) && slices.Contains(strings.Split(name, "/"), "..") {
 		return nil, &RefusalError{
 			Code:    "verify.no_rule",
-			Message: fmt.Sprintf("%q has a \"..\" in it, so no rule of the trust policy matches", name),
-			Hint:    "write the path without it",
+			Message: fmt.Sprintf("%q has a \"..\" in it, which no repository has", name),
 		}
 	}
 	var (

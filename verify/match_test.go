@@ -53,6 +53,12 @@ func TestRuleForReference(t *testing.T) {
 		{"oci-layout:./layouts/..", "", "verify.no_rule"},
 		{"ghcr.io/acme/../evil/fn", "", "verify.no_rule"},
 		{"oci-layout:./layouts/..hidden", "oci-layout:./layouts/**", ""},
+		{"oci-layout:layouts/x/../a:v1", "oci-layout:./layouts/**", ""},
+		{"file://fns/a.wasm", "file://./fns/*.wasm", ""},
+		{"file://fns//a.wasm", "file://./fns/*.wasm", ""},
+		{"file://./fns/../a.wasm", "", "verify.no_rule"},
+		{"file://../fns/a.wasm", "", "verify.no_rule"},
+		{"file:///fns/a.wasm", "", "verify.no_rule"},
 	}
 	v := newVerifier(t, ruleNames(t, patterns...))
 	for _, tt := range tests {
@@ -148,5 +154,15 @@ func TestVerifierDigest(t *testing.T) {
 			t.Errorf("%s and %s have one digest", name, other)
 		}
 		seen[d] = name
+	}
+}
+
+// Whoever runs a file from the folder above has not climbed out of anything.
+func TestFileFromAbove(t *testing.T) {
+	v := newVerifier(t, ruleNames(t, "**"))
+	for _, reference := range []string{"file://../fn.wasm", "oci-layout:../layout:v1"} {
+		if rule, err := v.Rule(reference); rule != "**" || err != nil {
+			t.Errorf("Rule(%q) = %q, %v, want the rule for everything", reference, rule, err)
+		}
 	}
 }

@@ -56,7 +56,8 @@ type Rule struct {
 	Name string
 	// Match are patterns for the reference without tag and digest: "*" stands
 	// for any characters but "/", "**" for any characters at all. A
-	// pattern may name a tag. The more characters come before the first
+	// pattern may name a tag. Paths ("file://…", "oci-layout:…") are compared in
+	// their shortest spelling. The more characters come before the first
 	// wildcard, the more specific it is, then the more characters it has.
 	Match []string
 	// Pin allows exactly these digests, "sha256:…", without any signature. A

@@ -105,6 +105,14 @@ func TestUpdatesThatAreNotBelieved(t *testing.T) {
 	}
 	delete(missing.files, updates+"/timestamp.json")
 	huge.files[updates+"/timestamp.json"] = make([]byte, 1<<20)
+	padded := fresh()
+	padded.files[updates+"/timestamp.json"] = append(padded.files[updates+"/timestamp.json"], strings.Repeat(" ", 20_000)...)
+	careless := func(_ context.Context, url string, _ int64) ([]byte, error) {
+		if b, ok := padded.files[url]; ok {
+			return b, nil
+		}
+		return nil, verify.ErrNotFound
+	}
 	unreachable := fresh()
 	down := func(context.Context, string, int64) ([]byte, error) { return nil, errors.New("no route to host") }
 	ended, cancel := context.WithCancel(t.Context())
@@ -121,6 +129,7 @@ func TestUpdatesThatAreNotBelieved(t *testing.T) {
 		{"changed on the way", t.Context(), verify.Updates{URL: updates, Root: changed.root, Get: changed.get}},
 		{"a file is missing", t.Context(), verify.Updates{URL: updates, Root: missing.root, Get: missing.get}},
 		{"a file is huge", t.Context(), verify.Updates{URL: updates, Root: huge.root, Get: huge.get}},
+		{"a file is too large, and who fetched it did not look", t.Context(), verify.Updates{URL: updates, Root: padded.root, Get: careless}},
 		{"no network", t.Context(), verify.Updates{URL: updates, Root: unreachable.root, Get: down}},
 		{"cancelled", ended, verify.Updates{URL: updates, Root: unreachable.root, Get: unreachable.get}},
 		{"published, but no trusted root", t.Context(), func() verify.Updates {
