@@ -98,6 +98,9 @@ func (t *testRun) fixtures(ctx context.Context, cfg TestConfig) error {
 	}
 	p := &Policy{engine: l, digest: l.digest, cfg: load}
 	for _, f := range cfg.Fixtures {
+		if !t.chosen(f.Name) {
+			continue
+		}
 		result := TestResult{Name: filepath.Base(f.Name), File: f.Name + inputSuffix, Row: 1, Outcome: TestPass}
 		message, err := p.meets(ctx, f)
 		switch {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/open-policy-agent/opa/v1/format"
 )
 
 // InitConfig is what a least-privilege policy is drawn from.
@@ -43,7 +45,8 @@ type Draft struct {
 // repository, the classes and features it uses, limits with some room above
 // what it used, and the smallest grant that holds what it changed. Given a
 // signed module, the policy allows these Facts, and the output policy allows
-// these Changes under its grant, unless a note says otherwise.
+// these Changes under its grant, unless a note says otherwise. A module that
+// nobody signed and that the operator accepts unsigned is pinned by its digest.
 func Init(ctx context.Context, cfg InitConfig) (*Draft, error) {
 	d := &draft{facts: cfg.Facts.Normalize(), usage: cfg.Usage, grant: ChangeGrant{}.normalize()}
 	if cfg.Changes == nil {
@@ -60,7 +63,11 @@ func Init(ctx context.Context, cfg InitConfig) (*Draft, error) {
 		d.grant = f.grant.normalize()
 		d.notes = append(d.notes, f.notes...)
 	}
-	return &Draft{Rego: []byte(d.write()), Notes: d.notes}, nil
+	text, err := format.Source("admit.rego", []byte(d.write()))
+	if err != nil {
+		return nil, fmt.Errorf("formatting the policy: %w", err)
+	}
+	return &Draft{Rego: text, Notes: d.notes}, nil
 }
 
 type draft struct {
@@ -82,12 +89,21 @@ func (d *draft) reason(set string) { d.line("reasons contains r if some r in %s\
 
 func (d *draft) write() string {
 	signed := d.facts.Verified.Signed
-	if !signed {
+	accepted := !signed && d.facts.Request.Flags.AllowUnsigned
+	switch {
+	case accepted:
+		d.note("the module is not signed: the policy pins it by its digest, and allows it only where --allow-unsigned is given")
+	case !signed:
 		d.note("the module is not signed: the policy demands a signature by whomever the trust policy accepts")
 	}
 	registry := d.facts.Request.Source == "registry"
-	d.header()
-	d.line("reasons contains r if some r in signature.required\n")
+	d.header(accepted)
+	if accepted {
+		d.reason("signature.required_or_accepted")
+		d.pin()
+	} else {
+		d.reason("signature.required")
+	}
 	if signed {
 		d.signers()
 	}
@@ -107,7 +123,13 @@ func (d *draft) write() string {
 	return d.b.String()
 }
 
-func (d *draft) header() {
+// pin names the bytes of a module that only its digest vouches for.
+func (d *draft) pin() {
+	d.line("# METADATA\n# title: The module is the one that the policy was drawn for\n# custom:\n#   id: module.pinned\n#   remedy: look at the new module, and draw a policy for it")
+	d.line("reasons contains r if {\n\tinput.module.digest != %s\n\tr := reason.new(rego.metadata.rule(), sprintf(\"the module is %%s\", [input.module.digest]))\n}\n", quote(d.facts.Module.Digest))
+}
+
+func (d *draft) header(accepted bool) {
 	d.line("# METADATA\n# title: %s", quote("Policy for "+printable(d.facts.Request.Reference)))
 	d.line("# description: Drawn by krmsafe policy init from one module and what it did. Read it before you use it.")
 	d.line("package krmsafe.admit\n")
@@ -117,7 +139,11 @@ func (d *draft) header() {
 	if len(d.notes) > 0 {
 		d.line("")
 	}
-	d.line("import data.krmsafe.lib.limits as budget\nimport data.krmsafe.lib.module\nimport data.krmsafe.lib.signature")
+	d.line("import data.krmsafe.lib.limits as budget\nimport data.krmsafe.lib.module")
+	if accepted {
+		d.line("import data.krmsafe.lib.reason")
+	}
+	d.line("import data.krmsafe.lib.signature")
 	if d.facts.Request.Source == "registry" {
 		d.line("import data.krmsafe.lib.source")
 	}

@@ -151,6 +151,28 @@ func TestInitOfLittle(t *testing.T) {
 	}
 }
 
+// A module that nobody signed, and that the operator accepts, is pinned by its
+// digest: nothing else of it proves anything.
+func TestInitPinsTheUnsigned(t *testing.T) {
+	facts := someFacts()
+	facts.Verified = policy.Verified{}
+	facts.Request = policy.Request{Source: "file", Reference: "fn.wasm", Flags: policy.Flags{AllowUnsigned: true, RequireJail: "full"}}
+	d := draft(t, policy.InitConfig{Facts: facts})
+	golden(t, "init-unsigned.golden.rego", d.Rego)
+	p := loadDraft(t, d)
+	for want, spoil := range map[string]func(*policy.Facts){
+		"":                  func(*policy.Facts) {},
+		"module.pinned":     func(f *policy.Facts) { f.Module.Digest = "sha256:other" },
+		"signature.missing": func(f *policy.Facts) { f.Request.Flags.AllowUnsigned = false },
+	} {
+		spoilt := facts
+		spoil(&spoilt)
+		if d, err := p.Admit(context.Background(), spoilt); err != nil || ids(d.Reasons) != want || d.Allow != (want == "") {
+			t.Errorf("Admit = %v %q, %v; want %q", d.Allow, ids(d.Reasons), err, want)
+		}
+	}
+}
+
 // What no grant can lift is said, not granted.
 func TestInitOfAttack(t *testing.T) {
 	changes := someChanges()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -84,6 +85,9 @@ type TestConfig struct {
 	Sources  []Source
 	Params   []byte
 	Fixtures []Fixture
+	// Run chooses tests by their package and name, such as
+	// krmsafe.admit_test.test_signed, and fixtures by their name. Nil runs all.
+	Run *regexp.Regexp
 }
 
 // TestSourcesPath reads one .rego file, or every .rego file in a folder and
@@ -119,7 +123,7 @@ func Test(ctx context.Context, cfg TestConfig) (*TestReport, error) {
 			modules[name] = m
 		}
 	}
-	run := &testRun{modules: modules, params: params, cover: cover.New(), counted: counted(cfg, modules)}
+	run := &testRun{only: cfg.Run, modules: modules, params: params, cover: cover.New(), counted: counted(cfg, modules)}
 	if err := run.rules(ctx); err != nil {
 		return nil, err
 	}
@@ -127,6 +131,9 @@ func Test(ctx context.Context, cfg TestConfig) (*TestReport, error) {
 		if err := run.fixtures(ctx, cfg); err != nil {
 			return nil, err
 		}
+	}
+	if len(run.results) == 0 && cfg.Run != nil {
+		return nil, &LoadError{Code: "policy.no_tests", Message: fmt.Sprintf("no test of the policy matches %q", cfg.Run), Hint: "tests are matched by package and name, such as krmsafe.admit_test.test_signed"}
 	}
 	if len(run.results) == 0 {
 		return nil, &LoadError{Code: "policy.no_tests", Message: "the policy has no test", Hint: "write rules whose names start with test_ in files that end in _test.rego"}
@@ -155,6 +162,7 @@ func counted(cfg TestConfig, modules map[string]*ast.Module) map[string]*ast.Mod
 }
 
 type testRun struct {
+	only    *regexp.Regexp
 	modules map[string]*ast.Module
 	params  map[string]any
 	cover   *cover.Cover
@@ -219,13 +227,15 @@ func schemaEntry(modules map[string]*ast.Module) entry {
 	return found
 }
 
+func (t *testRun) chosen(name string) bool { return t.only == nil || t.only.MatchString(name) }
+
 func (t *testRun) module(ctx context.Context, compiler *ast.Compiler, file string) error {
 	m := t.modules[file]
 	seen := map[string]bool{}
 	for _, rule := range m.Rules {
 		name := strings.Trim(rule.Head.Ref()[0].String(), `"`)
 		skip := strings.HasPrefix(name, "todo_test_")
-		if (!skip && !strings.HasPrefix(name, "test_")) || seen[name] {
+		if (!skip && !strings.HasPrefix(name, "test_")) || seen[name] || !t.chosen(packageOf(m)+"."+name) {
 			continue
 		}
 		seen[name] = true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -214,6 +215,34 @@ func TestNoTests(t *testing.T) {
 	}
 	if (&policy.TestReport{}).Passed() {
 		t.Error("no test at all has passed")
+	}
+}
+
+// Run chooses tests and fixtures by name; choosing none is no success.
+func TestRunChooses(t *testing.T) {
+	cfg := withRego(t, signedOnly)
+	test := policy.TestConfig{
+		Library: cfg.Library, Defaults: cfg.Defaults, Sources: append(cfg.Sources, policy.Source{Name: "a_test.rego", Text: []byte(someTests)}),
+		Fixtures: []policy.Fixture{{Name: "dir/unsigned", Input: []byte(`{"version": "krmsafe.dev/facts/v1"}`), Expect: []byte(`{"allow": false}`)}},
+	}
+	for pattern, want := range map[string]string{`signed$`: "test_signed test_unsigned unsigned", `^krmsafe\.admit_test\.test_signed$`: "test_signed", "^dir/": "unsigned"} {
+		test.Run = regexp.MustCompile(pattern)
+		report, err := policy.Test(context.Background(), test)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, r := range report.Results {
+			names = append(names, r.Name)
+		}
+		if slices.Sort(names); strings.Join(names, " ") != want {
+			t.Errorf("--run %s ran %v, want %s", pattern, names, want)
+		}
+	}
+	test.Run = regexp.MustCompile("nothing")
+	var refused *policy.LoadError
+	if _, err := policy.Test(context.Background(), test); !errors.As(err, &refused) || refused.Code != "policy.no_tests" {
+		t.Errorf("Test = %v, want policy.no_tests", err)
 	}
 }
 

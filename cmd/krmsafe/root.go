@@ -53,7 +53,7 @@ environment, in a process of its own, and what it returns is checked.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &pipeline.UsageError{Message: err.Error(), Hint: cmd.CommandPath() + " --help lists the flags"}
 	})
-	root.AddCommand(a.runCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.trustCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.trustCommand(), a.policyCommand(), a.versionCommand())
 	return root
 }
 

@@ -50,6 +50,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":   status,
+			"reports":  reports,
 			"publish":  publish,
 			"tamper":   tamper,
 			"function": function,
@@ -77,6 +78,7 @@ func modules() map[string][]byte {
 		"grow.wasm":      asm.GrowForever(),
 		"flood.wasm":     asm.Flood(1),
 		"silent.wasm":    asm.Exit(0),
+		"label.wasm":     says(1, "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- apiVersion: apps/v1\n  kind: Deployment\n  metadata:\n    name: web\n    labels:\n      team: shop\n"),
 		"says-list.wasm": says(1, "apiVersion: v1\nkind: List\nitems: []\n"),
 		"teller.wasm":    teller(),
 		"noisy.wasm":     says(2, "\x1b[31mred\n::error::owned\n##[command]owned\n"),

@@ -41,38 +41,38 @@ changes := {
 		"fields",
 		"generator",
 		"images",
-		"labels-and-annotations"
+		"labels-and-annotations",
 	],
 	"add": [
 		{
 			"group": "",
-			"kind": "ConfigMap"
-		}
+			"kind": "ConfigMap",
+		},
 	],
 	"remove": [
 		{
 			"group": "",
-			"kind": "Service"
-		}
+			"kind": "Service",
+		},
 	],
 	"protected": [
 		{
 			"group": "",
-			"kind": "Secret"
-		}
+			"kind": "Secret",
+		},
 	],
 	"fields": [
 		{
 			"group": "",
 			"kind": "Secret",
-			"pointer": "/type"
+			"pointer": "/type",
 		},
 		{
 			"group": "apps",
 			"kind": "Deployment",
-			"pointer": "/spec/template/spec/containers/*/env/*/value"
-		}
-	]
+			"pointer": "/spec/template/spec/containers/*/env/*/value",
+		},
+	],
 }
 
 limits := {
@@ -84,5 +84,5 @@ limits := {
 	"compileTimeout": "5s",
 	"compileBytes": 1073741824,
 	"outputBytes": 400000,
-	"stderrBytes": 4096
+	"stderrBytes": 4096,
 }
