@@ -161,7 +161,10 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	}
 	// Whoever wrote the functionConfig must not reach into the network that
 	// krmsafe runs in by naming a registry there.
-	f.module.registry.publicOnly = req.Image == "" && req.File == ""
+	req.NamedBy = "flag"
+	if req.Image == "" && req.File == "" {
+		req.NamedBy, f.module.registry.publicOnly = "function-config", true
+	}
 	if err := nameModule(&req, f.fnConfig); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ func (j *judgement) facts() policy.Facts {
 		f.Runtime.Jail = j.confinement
 	}
 	f.Request.Date = j.p.cfg.Date
+	f.Request.NamedBy = j.req.NamedBy
 	f.Request.Flags = policy.Flags{AllowUnsigned: j.p.cfg.AllowUnsigned, RequireJail: j.p.cfg.Runtime.Jail}
 	if j.artifact != nil {
 		f.Unverified.Annotations = j.artifact.Annotations

@@ -104,6 +104,9 @@ type Request struct {
 	Image string
 	// File is the path of a module on disk.
 	File string
+	// NamedBy says who chose the module: "flag" or "function-config". The policy
+	// sees it.
+	NamedBy string
 	// Bundles are Sigstore bundles about the module that the operator named.
 	Bundles []Bundle
 	// Input is what the function reads, its functionConfig included.
