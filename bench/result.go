@@ -9,6 +9,8 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/krmsafe/krmsafe/internal/fuel"
 )
 
 // A result is what was measured of one kernel. Times are medians of CPU time.
@@ -33,20 +35,12 @@ type result struct {
 func (r *result) measure(ctx context.Context, module []byte, rounds int, peers bool) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	met, took, err := instrument(module)
+	met, speed, err := instrument(module)
 	if err != nil {
 		return err
 	}
-	r.Rounds = rounds
+	r.Rounds, r.MBPerSecond = rounds, speed
 	r.Growth = float64(met.Stats.BytesAfter) / float64(met.Stats.BytesBefore)
-	for range 3 {
-		_, again, err := instrument(module)
-		if err != nil {
-			return err
-		}
-		took = min(took, again)
-	}
-	r.MBPerSecond = float64(met.Stats.BytesBefore) / 1e6 / max(took.Seconds(), 1e-6)
 
 	plain, err := newWazero(ctx, module, nil)
 	if err != nil {
@@ -58,7 +52,9 @@ func (r *result) measure(ctx context.Context, module []byte, rounds int, peers b
 		return err
 	}
 	defer metered.close(ctx)
-	r.CompileGrowth = metered.compiled().Seconds() / plain.compiled().Seconds()
+	if r.CompileGrowth, err = compileGrowth(ctx, module, met); err != nil {
+		return err
+	}
 	all := []runner{plain, metered}
 	if peers {
 		for _, withFuel := range []bool{false, true} {
@@ -71,6 +67,27 @@ func (r *result) measure(ctx context.Context, module []byte, rounds int, peers b
 		}
 	}
 	return r.rounds(ctx, all, rounds)
+}
+
+// compileGrowth compiles both modules in turn, until each has taken half a
+// second, and compares the sums.
+func compileGrowth(ctx context.Context, module []byte, met *fuel.Metered) (float64, error) {
+	var plain, metered time.Duration
+	for plain < time.Second/2 {
+		for _, m := range []struct {
+			met *fuel.Metered
+			sum *time.Duration
+		}{{nil, &plain}, {met, &metered}} {
+			runtime.GC()
+			r, err := newWazero(ctx, module, m.met)
+			if err != nil {
+				return 0, err
+			}
+			*m.sum += r.compiled()
+			r.close(ctx)
+		}
+	}
+	return metered.Seconds() / plain.Seconds(), nil
 }
 
 // rounds runs the engines in turn and keeps medians.
