@@ -3,10 +3,14 @@ package krm_test
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/kustomize/kyaml/kio"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
@@ -243,4 +247,81 @@ func FuzzResults(f *testing.F) {
 			}
 		}
 	})
+}
+
+// FuzzRewrite takes any text for a file of a directory. A function that changes nothing must change no file; where it
+// drops or labels one resource, the file must hold exactly that afterwards, and every other resource as it was.
+func FuzzRewrite(f *testing.F) {
+	for _, s := range append(seeds(), "\xef\xbb\xbf# x\r\n---\r\napiVersion: v1\r\nkind: Pod\r\n---\r\na: b\r\n...\r\n--- {apiVersion: v1, kind: Pod, metadata: {name: x}}\r\n") {
+		f.Add([]byte(s), uint8(0))
+		f.Add([]byte(s), uint8(3))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, action uint8) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "f.yaml"), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := krm.OpenDirectory(dir, small())
+		if err != nil {
+			return
+		}
+		defer d.Close() //nolint:errcheck // only read from
+		plan, err := d.Plan(d.List)
+		if err != nil || len(plan) != 0 {
+			t.Fatalf("nothing changed, and the plan is %v, %v", plan, err)
+		}
+		if len(d.List.Items) == 0 {
+			return
+		}
+		victim := int(action/2) % len(d.List.Items)
+		x, err := krm.NewExchange(d.List, krm.View{Secrets: krm.SecretValues}, random())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := x.Output(acted(t, x.Input(), victim, action%2 == 0), krm.DefaultLimits())
+		if err != nil {
+			return // the resource may be one that a function may not touch, or may be there twice
+		}
+		if plan, err = d.Plan(out.List); err != nil {
+			if we, ok := errors.AsType[*krm.WriteError](err); !ok || we.Code != "write.list" {
+				t.Fatal(err)
+			}
+			return
+		}
+		if err := d.Write(plan, krm.WriteOptions{AllowDelete: true}); err != nil {
+			t.Fatal(err)
+		}
+		again, err := krm.ReadPath(dir, krm.DefaultLimits())
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v\nbefore:\n%q\nplan: %v", err, data, plan)
+		}
+		if len(again.Items) != len(out.List.Items) {
+			t.Fatalf("%d resources were written and %d are there\nbefore:\n%q", len(out.List.Items), len(again.Items), data)
+		}
+		for i, it := range out.List.Items {
+			if diff := cmp.Diff(value(t, it), value(t, again.Items[i])); diff != "" {
+				t.Errorf("resource %d was written otherwise (-want +got):\n%s\nbefore:\n%q", i, diff, data)
+			}
+		}
+	})
+}
+
+// acted drops or labels one item of a ResourceList.
+func acted(t *testing.T, in []byte, victim int, drop bool) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	rw := &kio.ByteReadWriter{Reader: bytes.NewReader(in), Writer: &b, KeepReaderAnnotations: true}
+	nodes, err := rw.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if drop {
+		nodes = slices.Delete(nodes, victim, victim+1)
+	} else if err := nodes[victim].PipeE(yaml.SetLabel("team", "one")); err != nil {
+		return in
+	}
+	if err := rw.Write(nodes); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

@@ -26,9 +26,7 @@ func (x *Exchange) merge(it *Item) error {
 		return err
 	}
 	if it.fate.in.altered {
-		if out, err = x.undo(it.fate.in, was, out); err != nil {
-			return err
-		}
+		out = x.undo(it.fate.in, was, out)
 	}
 	out = withInternal(out, was)
 	if err := x.misplaced(out, in.Kind); err != nil {
@@ -63,19 +61,15 @@ func (x *Exchange) merge(it *Item) error {
 
 // undo takes back what the function was shown in place of the truth: placeholders, and annotations that say where a
 // resource was read from.
-func (x *Exchange) undo(s *shown, was, out *yaml.Node) (*yaml.Node, error) {
+func (x *Exchange) undo(s *shown, was, out *yaml.Node) *yaml.Node {
 	in := s.item
 	if x.secrets != nil && in.isSecret() {
-		saw, err := s.tree()
-		if err != nil {
-			return nil, err
-		}
-		out = x.secrets.restore(out, saw, was)
+		out = restore(out, x.secrets.substitute(was, s.at), was)
 	}
 	if in.Path == "" || in.placed {
-		return out, nil
+		return out
 	}
-	return withoutOrigin(out), nil
+	return withoutOrigin(out)
 }
 
 // add takes an item that the function made.

@@ -127,7 +127,7 @@ func (p *placeholders) substitute(n *yaml.Node, item int) *yaml.Node {
 
 // restore is a function's tree of a Secret in which the real values are back wherever the placeholder stands at the
 // place it was given for. shown is what the function was shown there, real what stands there in truth.
-func (p *placeholders) restore(out, shown, real *yaml.Node) *yaml.Node {
+func restore(out, shown, real *yaml.Node) *yaml.Node {
 	if out.Kind != shown.Kind || shown.Kind != real.Kind {
 		return out
 	}
@@ -142,14 +142,14 @@ func (p *placeholders) restore(out, shown, real *yaml.Node) *yaml.Node {
 	for i := range c.Content {
 		if out.Kind == yaml.SequenceNode {
 			if i < len(shown.Content) {
-				c.Content[i] = p.restore(out.Content[i], shown.Content[i], real.Content[i])
+				c.Content[i] = restore(out.Content[i], shown.Content[i], real.Content[i])
 			}
 			continue
 		}
 		if i%2 == 1 {
 			key := out.Content[i-1].Value
 			if s, r := field(shown, key), field(real, key); s != nil && r != nil {
-				c.Content[i] = p.restore(out.Content[i], s, r)
+				c.Content[i] = restore(out.Content[i], s, r)
 			}
 		}
 	}
