@@ -17,7 +17,7 @@ func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true
 func peakBytes(int) int64 { return 0 }
 
 // lower sets what this system has; memory beyond the guest's stays unbounded.
-func lower(b Bounds, _ idleUse) error {
+func lower(b Bounds, _ idleUse, _ Level) error {
 	for _, l := range []struct {
 		resource int
 		limit    unix.Rlimit

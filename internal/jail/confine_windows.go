@@ -14,4 +14,4 @@ func peakBytes(int) int64 { return 0 }
 
 // lower has nothing to set: only the parent's clock and the engine's own memory
 // limit hold.
-func lower(Bounds, idleUse) error { return nil }
+func lower(Bounds, idleUse, Level) error { return nil }

@@ -124,7 +124,7 @@ func (in *Inside) bound() error {
 	if err := d.Close(); err != nil {
 		return err
 	}
-	if err := lower(b, in.idle); err != nil {
+	if err := lower(b, in.idle, in.level); err != nil {
 		complain(err)
 		return err
 	}
