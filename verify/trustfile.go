@@ -26,7 +26,7 @@ func ParseTrustPolicy(name string, data []byte, readFile func(path string) ([]by
 		return TrustPolicy{}, &PolicyError{
 			Code: "trust.kind", Field: "kind", File: name, Line: max(y.lines["kind"], y.lines["apiVersion"]),
 			Message: fmt.Sprintf("it is apiVersion %q, kind %q; want %q, %q", f.APIVersion, f.Kind, TrustPolicyAPIVersion, TrustPolicyKind),
-			Hint:    "other tools' trust policies can be imported",
+			Hint:    "another tool's policy is imported with `krmsafe trust import --from kwctl|policy-controller FILE`",
 		}
 	}
 	p, err := f.policy(readFile)
