@@ -52,7 +52,7 @@ changes := {
 limits := {
 	"memoryPages": 8192,
 	"tableElements": 4900,
-	"callDepth": 10000,
+	"callDepth": 1900,
 	"fuel": 100000000000,
 	"timeout": "1m0s",
 	"compileTimeout": "40s",
