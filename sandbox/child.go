@@ -41,7 +41,7 @@ func serve(ctx context.Context, in *jail.Inside) error {
 	if err != nil {
 		return err
 	}
-	m := newMachine(j)
+	m := newMachine(j, func(p []byte) error { return in.Send(kindStderr, p) })
 	// The kernel's limit is a cliff: the collector must see it coming.
 	debug.SetMemoryLimit(hostBytes(j.limits, len(module), len(stdin)) / 10 * 9)
 	if err := m.compile(ctx, module); err != nil {

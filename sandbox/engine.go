@@ -32,7 +32,7 @@ const features = api.CoreFeaturesV2
 type machine struct {
 	job     job
 	stdout  cappedWriter
-	stderr  cappedWriter
+	stderr  streamWriter
 	memory  *memory
 	runtime wazero.Runtime
 	metered *fuel.Metered
@@ -40,11 +40,11 @@ type machine struct {
 	meter   *meter
 }
 
-func newMachine(j job) *machine {
+func newMachine(j job, stderr func([]byte) error) *machine {
 	return &machine{
 		job:    j,
 		stdout: cappedWriter{limit: j.limits.OutputBytes},
-		stderr: cappedWriter{limit: j.limits.StderrBytes},
+		stderr: streamWriter{limit: j.limits.StderrBytes, send: stderr},
 		memory: &memory{},
 	}
 }
@@ -98,7 +98,6 @@ func (m *machine) run(ctx context.Context, stdin []byte) outcome {
 		o.fuel = m.meter.used()
 	}
 	o.pages = m.memory.pages()
-	o.stderr = m.stderr.chunks
 	if o.code == "" || o.code == CodeGuestExit {
 		o.stdout = m.stdout.chunks
 	}
@@ -259,7 +258,33 @@ func (w *cappedWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-var _ io.Writer = (*cappedWriter)(nil)
+// streamWriter passes on what is written, up to a limit: what a module had to say
+// is known also if it is killed.
+type streamWriter struct {
+	limit    int64
+	size     int64
+	send     func([]byte) error
+	exceeded bool
+}
+
+// Write sends p. Beyond the limit, or without a parent, it panics as
+// cappedWriter's does.
+func (w *streamWriter) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if w.size+int64(len(p)) > w.limit {
+		w.exceeded = true
+		panic(errCapped)
+	}
+	w.size += int64(len(p))
+	if err := w.send(p); err != nil {
+		panic(err)
+	}
+	return len(p), nil
+}
+
+var _, _ io.Writer = (*cappedWriter)(nil), (*streamWriter)(nil)
 
 // memory gives the one instance its linear memory: reserved once at the size it
 // may reach, so that growing copies nothing and pages cost when written.

@@ -3,12 +3,12 @@ package sandbox
 import "bytes"
 
 // ReadOutcome reads a child's answer as a run does, and encodes it again.
-func ReadOutcome(payload []byte, l Limits) (stdout, stderr, again []byte, err error) {
+func ReadOutcome(payload []byte, l Limits) (stdout, again []byte, err error) {
 	o, err := decodeOutcome(payload, l)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return o.stdout[0], o.stderr[0], bytes.Join(o.encode(), nil), nil
+	return o.stdout[0], bytes.Join(o.encode(), nil), nil
 }
 
 // Words are the message and hint that go with a code.
@@ -16,7 +16,7 @@ func Words(code string, l Limits) (message, hint string) { return stopText(code,
 
 // AnOutcome is a valid answer.
 func AnOutcome() []byte {
-	o := outcome{code: CodeGuestExit, exitCode: 3, pages: 1, fuel: 7, stdout: [][]byte{[]byte("a"), []byte("b")}, stderr: [][]byte{[]byte("c")}}
+	o := outcome{code: CodeGuestExit, exitCode: 3, pages: 1, fuel: 7, stdout: [][]byte{[]byte("a"), []byte("b")}}
 	return bytes.Join(o.encode(), nil)
 }
 

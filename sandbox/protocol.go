@@ -8,12 +8,14 @@ import (
 )
 
 // Frames between a run's parent and its child, in this order: job, module and
-// input go down; compiled, if compiling succeeds, and one result come up.
+// input go down; compiled, if compiling succeeds, then standard error as it is
+// written, and one result come up.
 const (
 	kindJob jail.Kind = jail.FirstKind + iota
 	kindModule
 	kindInput
 	kindCompiled
+	kindStderr
 	kindResult
 )
 
@@ -79,7 +81,6 @@ type outcome struct {
 	pages    uint32
 	fuel     uint64
 	stdout   [][]byte // in chunks
-	stderr   [][]byte
 }
 
 // encode gives the payload in parts.
@@ -91,10 +92,7 @@ func (o outcome) encode() [][]byte {
 	e.U32(o.pages)
 	e.U64(o.fuel)
 	e.U32(length(o.stdout))
-	parts := append([][]byte{e.Payload()}, o.stdout...)
-	var middle jail.Encoder
-	middle.U32(length(o.stderr))
-	return append(append(parts, middle.Payload()), o.stderr...)
+	return append([][]byte{e.Payload()}, o.stdout...)
 }
 
 func length(chunks [][]byte) uint32 {
@@ -106,13 +104,13 @@ func length(chunks [][]byte) uint32 {
 }
 
 // outcomeBytes bounds a result's frame under limits.
-func outcomeBytes(l Limits) int64 { return 1024 + maxStopText + l.OutputBytes + l.StderrBytes }
+func outcomeBytes(l Limits) int64 { return 1024 + maxStopText + l.OutputBytes }
 
 func decodeOutcome(payload []byte, l Limits) (outcome, error) {
 	d := jail.NewDecoder(payload)
 	o := outcome{
 		code: d.String(64), detail: d.String(maxStopText), exitCode: d.U32(), pages: d.U32(), fuel: d.U64(),
-		stdout: [][]byte{d.Bytes(l.OutputBytes)}, stderr: [][]byte{d.Bytes(l.StderrBytes)},
+		stdout: [][]byte{d.Bytes(l.OutputBytes)},
 	}
 	if err := d.Close(); err != nil {
 		return outcome{}, fmt.Errorf("reading the child's result: %w", err)

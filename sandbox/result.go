@@ -59,8 +59,8 @@ type Result struct {
 	// module did not end by itself: what a stopped module wrote is cut off
 	// somewhere.
 	Stdout []byte
-	// Stderr is what the module wrote to standard error, also if it was stopped
-	// by itself or by fuel, memory, output or depth.
+	// Stderr is what the module wrote to standard error up to its end, however
+	// it ended.
 	Stderr []byte
 	Usage  Usage
 	// Engine is EngineCompiler or EngineInterpreter: the one that ran.

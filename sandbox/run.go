@@ -113,6 +113,7 @@ type run struct {
 	child    *jail.Child
 	compiled bool // the child has said so
 	slow     bool // it was killed for not saying so in time
+	stderr   []byte
 }
 
 // Memory that the child needs whatever the module: mostly the engine's stack,
@@ -164,22 +165,39 @@ func (r *run) talk(ctx context.Context) (outcome, error) {
 			return outcome{}, errTimeout
 		}
 		r.compiled = true
-		if _, payload, err = r.child.Receive(jail.Allowed{kindResult: outcomeBytes(r.work.Limits)}); err != nil {
+		if payload, err = r.listen(); err != nil {
 			return outcome{}, err
 		}
 	}
 	return decodeOutcome(payload, r.work.Limits)
 }
 
+// listen takes what the module writes to standard error until the result comes.
+func (r *run) listen() ([]byte, error) {
+	l := r.work.Limits
+	for {
+		kind, payload, err := r.child.Receive(jail.Allowed{
+			kindStderr: l.StderrBytes - int64(len(r.stderr)), kindResult: outcomeBytes(l),
+		})
+		if err != nil || kind == kindResult {
+			return payload, err
+		}
+		if len(payload) == 0 {
+			return nil, &jail.FrameError{Message: "a frame of standard error without bytes"}
+		}
+		r.stderr = append(r.stderr, payload...)
+	}
+}
+
 // conclude makes the result of what the child said, or of how it ended.
 func (r *run) conclude(ctx context.Context, o outcome, err error, exit jail.Exit) *Result {
 	l := r.work.Limits
 	result := &Result{
-		Engine: r.engine, Jail: r.child.Report(),
+		Engine: r.engine, Jail: r.child.Report(), Stderr: r.stderr,
 		Usage: Usage{MemoryPages: o.pages, Fuel: o.fuel, CPU: exit.CPU, PeakBytes: exit.PeakBytes},
 	}
 	if err == nil {
-		result.Stdout, result.Stderr, result.ExitCode = o.stdout[0], o.stderr[0], o.exitCode
+		result.Stdout, result.ExitCode = o.stdout[0], o.exitCode
 		switch o.code {
 		case "":
 		case CodeGuestExit:

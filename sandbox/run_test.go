@@ -92,3 +92,50 @@ func TestRunStops(t *testing.T) {
 		})
 	}
 }
+
+// speak writes text to a stream, an empty text after it, and then does the rest.
+func speak(fd int32, text string, rest ...[]byte) []byte {
+	m := &asm.Module{}
+	four := asm.Types{asm.I32, asm.I32, asm.I32, asm.I32}
+	write := m.WASI("fd_write", four, asm.Types{asm.I32})
+	m.Memory(1, -1)
+	m.Data(0, []byte{32, 0, 0, 0, byte(len(text)), 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0})
+	m.Data(32, []byte(text))
+	say := func(vector int32) []byte {
+		return asm.Code(asm.I32Const(fd), asm.I32Const(vector), asm.I32Const(1), asm.I32Const(24), asm.Call(write), asm.Drop)
+	}
+	m.ExportFunc("_start", m.Func(nil, nil, nil, say(0), say(8), asm.Code(rest...)))
+	return m.Bytes()
+}
+
+// What a module had to say is known however it ends; what it had written is not
+// passed on unless it ends by itself.
+func TestStderrIsKept(t *testing.T) {
+	spin := asm.Loop(asm.Empty, asm.Br(0))
+	for _, tc := range []struct {
+		name, code string
+		rest       []byte
+		limits     func(*sandbox.Limits)
+	}{
+		{"ends well", "", nil, nil},
+		{"traps", sandbox.CodeGuestTrap, asm.Unreachable, nil},
+		{"runs out of time", sandbox.CodeLimitTime, spin, func(l *sandbox.Limits) { l.Timeout = slow * 1500 * time.Millisecond }},
+		{"runs out of fuel", sandbox.CodeLimitFuel, spin, func(l *sandbox.Limits) { l.Fuel = 100_000 }},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := ample()
+			if tc.limits != nil {
+				tc.limits(&l)
+			}
+			r := run(t, sandbox.Config{}, speak(2, "why", tc.rest), "", l)
+			wantStop(t, r, tc.code)
+			if string(r.Stderr) != "why" {
+				t.Errorf("Stderr = %q, want why", r.Stderr)
+			}
+			r = run(t, sandbox.Config{}, speak(1, "part", tc.rest), "", l)
+			if want := map[bool]string{true: "part", false: ""}[tc.code == ""]; string(r.Stdout) != want {
+				t.Errorf("Stdout = %q after %s, want %q", r.Stdout, tc.code, want)
+			}
+		})
+	}
+}
