@@ -48,6 +48,7 @@ demo: build functions ## sign, run and refuse: the whole pipeline on a real inpu
 tidy: ## tidy all modules
 	$(GO) mod tidy
 	cd $(FUNCTIONS) && $(GO) mod tidy
+	cd testdata/kustomize && $(GO) mod tidy
 	cd bench && $(GO) mod tidy
 
 ci: ## what .ci/run does

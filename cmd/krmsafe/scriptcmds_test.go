@@ -95,18 +95,34 @@ func function(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Symlink(path, ts.MkAbs(args[0]+".wasm")))
 }
 
-var builds sync.Map // name → func() (string, error)
+// kustomize builds kustomize, of the version that testdata/kustomize/go.mod names,
+// and puts it into the script's folder.
+func kustomize(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: kustomize")
+	}
+	path, err := build("kustomize", "../../testdata/kustomize", nil, "sigs.k8s.io/kustomize/kustomize/v5")
+	ts.Check(err)
+	ts.Check(os.Symlink(path, ts.MkAbs("kustomize")))
+}
 
 func built(name string) (string, error) {
+	return build(name+".wasm", "../../testdata/functions", []string{"GOOS=wasip1", "GOARCH=wasm"}, "./"+name)
+}
+
+var builds sync.Map // name → func() (string, error)
+
+// build compiles a package of the module in a folder, once, and gives the path.
+func build(name, dir string, env []string, pkg string) (string, error) {
 	build, _ := builds.LoadOrStore(name, sync.OnceValues(func() (string, error) {
-		dir, err := os.MkdirTemp("", "krmsafe-function-")
+		temp, err := os.MkdirTemp("", "krmsafe-built-")
 		if err != nil {
 			return "", err
 		}
-		out := filepath.Join(dir, name+".wasm")
-		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, "./"+name)
-		cmd.Dir = "../../testdata/functions"
-		cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
+		out := filepath.Join(temp, name)
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, pkg)
+		cmd.Dir = dir
+		cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
 		cmd.Stderr = os.Stderr
 		return out, cmd.Run()
 	}))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/policy"
@@ -28,6 +29,7 @@ func (j *judgement) check(ctx context.Context, result *sandbox.Result) error {
 	case err != nil:
 		return fmt.Errorf("reading the output of %s: %w", j.name(), err)
 	}
+	j.forgetConfig(out)
 	j.report.Results = j.results(out.Results)
 	j.report.Changes, j.report.Summary = changes(out.Changes), summary(out)
 	if err := j.judgeChanges(ctx, out); err != nil || j.refused() {
@@ -46,6 +48,52 @@ func (j *judgement) check(ctx context.Context, result *sandbox.Result) error {
 	j.report.Outcome = j.done()
 	j.report.Emit = out.List
 	return nil
+}
+
+// forgetConfig takes the removal of the function's own configuration out of the
+// changes. kustomize calls a generator with a copy of the functionConfig as its
+// only resource, marked as local, so that there is one; most generators do not
+// return it, and kustomize itself drops it where they do.
+func (j *judgement) forgetConfig(out *krm.Output) {
+	input := j.req.Input
+	if len(input.Items) != 1 || input.FunctionConfig == nil || j.req.Role == policy.RoleValidator {
+		return
+	}
+	item := input.Items[0]
+	same := item.Group == input.FunctionConfig.Group && item.Kind == input.FunctionConfig.Kind &&
+		item.Namespace == input.FunctionConfig.Namespace && item.Name == input.FunctionConfig.Name
+	if !same || !isLocal(item) {
+		return
+	}
+	kept := slices.DeleteFunc(out.Changes, func(c krm.Change) bool {
+		return c.Op == krm.OpRemove && len(c.Path) == 0 && c.Resource == item.Identity
+	})
+	if len(kept) == len(out.Changes) {
+		return
+	}
+	out.Changes = kept
+	out.Summary.Removed, out.Summary.KindsRemoved = 0, []string{} // there was no other to remove
+}
+
+// isLocal reports whether a resource is marked as one that no cluster gets.
+func isLocal(item *krm.Item) bool {
+	n, err := item.Node()
+	if err != nil {
+		return false
+	}
+	for _, key := range []string{"metadata", "annotations", "config.kubernetes.io/local-config"} {
+		at := -1
+		for i := 0; n != nil && i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				at = i + 1
+			}
+		}
+		if at < 0 {
+			return false
+		}
+		n = n.Content[at]
+	}
+	return n.Value == "true"
 }
 
 // judgeChanges asks the policy of the output.
