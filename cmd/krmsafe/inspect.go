@@ -80,7 +80,7 @@ func (a *app) inspectModule(ctx context.Context, f inspectFlags, args []string) 
 		return 0, err
 	}
 	facts, rep, err := p.Inspect(ctx, pipeline.Request{
-		Image: f.module.image, File: f.module.file, Bundles: bundles, NamedBy: "flag", Input: input, FailOn: pipeline.FailNever,
+		Image: f.module.image, File: f.module.file, Bundles: bundles, NamedBy: pipeline.NamedByFlag, Input: input, FailOn: pipeline.FailNever,
 	})
 	if err != nil {
 		return 0, err
@@ -130,7 +130,7 @@ func (a *app) measureModule(ctx context.Context, f inspectFlags) (int, error) {
 		return 0, err
 	}
 	rep, err := p.Run(ctx, pipeline.Request{
-		Image: f.module.image, File: f.module.file, Bundles: bundles, NamedBy: "flag", Input: input, FailOn: pipeline.FailNever,
+		Image: f.module.image, File: f.module.file, Bundles: bundles, NamedBy: pipeline.NamedByFlag, Input: input, FailOn: pipeline.FailNever,
 	})
 	if err != nil {
 		return 0, err

@@ -161,9 +161,9 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	}
 	// Whoever wrote the functionConfig must not reach into the network that
 	// krmsafe runs in by naming a registry there.
-	req.NamedBy = "flag"
+	req.NamedBy = pipeline.NamedByFlag
 	if req.Image == "" && req.File == "" {
-		req.NamedBy, f.module.registry.publicOnly = "function-config", true
+		req.NamedBy, f.module.registry.publicOnly = pipeline.NamedByFunctionConfig, true
 	}
 	if err := nameModule(&req, f.fnConfig); err != nil {
 		return nil, err

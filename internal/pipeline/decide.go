@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/krmsafe/krmsafe/policy"
 	"github.com/krmsafe/krmsafe/sandbox"
@@ -151,9 +152,15 @@ func reasons(list []policy.Reason) []Reason {
 	return out
 }
 
+// present leaves no list and no map of the selectors null.
 func present(list []policy.Selector) []policy.Selector {
-	if list == nil {
-		return []policy.Selector{}
+	out := make([]policy.Selector, 0, len(list))
+	for _, s := range list {
+		labels, annotations := map[string]string{}, map[string]string{}
+		maps.Copy(labels, s.Labels)
+		maps.Copy(annotations, s.Annotations)
+		s.Labels, s.Annotations = labels, annotations
+		out = append(out, s)
 	}
-	return list
+	return out
 }

@@ -17,7 +17,7 @@ const MaxModuleBytes = 64 << 20
 // fetchFile reads a module from disk, once and bounded.
 func (j *judgement) fetchFile() error {
 	j.request = policy.Request{Source: "file", Reference: j.req.File}
-	j.report.Function = Function{Source: "file", Reference: j.req.File, Layout: "file"}
+	j.report.Function = functionOf(j.req, Function{Source: "file", Reference: j.req.File, Layout: "file"})
 	data, err := readFile(j.req.File, MaxModuleBytes)
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (j *judgement) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.report.Function = Function{Source: ref.Source, Reference: ref.String()}
+	j.report.Function = functionOf(j.req, Function{Source: ref.Source, Reference: ref.String()})
 	pinned, ok := j.pinned(ref)
 	if !ok {
 		return nil
@@ -81,10 +81,10 @@ func (j *judgement) fetch(ctx context.Context) error {
 		Source: ref.Source, Reference: ref.String(), Registry: ref.Registry, Repository: ref.Repository,
 		Tag: ref.Tag, Digest: artifact.Digest, Pinned: pinned.Pinned(),
 	}
-	j.report.Function = Function{
+	j.report.Function = functionOf(j.req, Function{
 		Source: ref.Source, Reference: ref.String(), Digest: artifact.Digest, ModuleDigest: artifact.ModuleDigest,
 		Layout: string(artifact.Layout), SizeBytes: int64(len(artifact.Module)),
-	}
+	})
 	for _, r := range artifact.Rejected {
 		j.report.Rejected = append(j.report.Rejected, Candidate{Source: r.Source, Digest: r.Manifest, Code: r.Code, Message: r.Reason})
 	}

@@ -104,11 +104,11 @@ type Request struct {
 	Image string
 	// File is the path of a module on disk.
 	File string
-	// NamedBy says who chose the module: "flag" or "function-config". The policy
-	// sees it.
-	NamedBy string
 	// Bundles are Sigstore bundles about the module that the operator named.
 	Bundles []Bundle
+	// NamedBy says who chose the module: NamedByFlag where the operator did.
+	// Empty is NamedByFunctionConfig: whoever writes the package did.
+	NamedBy string
 	// Input is what the function reads, its functionConfig included.
 	Input *krm.ResourceList
 	// Lower holds limits that are lower than the policy's; zero fields leave
@@ -126,6 +126,12 @@ type Request struct {
 	// View narrows what the function sees; the policy narrows it further.
 	View Selection
 }
+
+// Who may have named a module.
+const (
+	NamedByFlag           = "flag"
+	NamedByFunctionConfig = "function-config"
+)
 
 // A Selection chooses resources in kpt's words: only those that one selector of
 // Match fits, or all where it is empty, and none that one of Exclude fits.
@@ -202,6 +208,9 @@ func (p *Pipeline) Inspect(ctx context.Context, req Request) (policy.Facts, *Rep
 func checkRequest(req *Request) error {
 	if req.Role == "" {
 		req.Role = policy.RoleTransformer
+	}
+	if req.NamedBy != NamedByFlag {
+		req.NamedBy = NamedByFunctionConfig
 	}
 	switch {
 	case !slices.Contains([]string{policy.RoleTransformer, policy.RoleGenerator, policy.RoleValidator}, req.Role):

@@ -63,10 +63,16 @@ func NewReport() *Report {
 func (p *Pipeline) newReport(req Request, input []byte) *Report {
 	r := NewReport()
 	r.Mode, r.Input = p.cfg.Mode, document(len(req.Input.Items), input)
-	r.Function.Role = req.Role
+	r.Function = functionOf(req, Function{})
 	r.Policy.Name, r.Policy.Digest = p.cfg.PolicyName, p.cfg.Policy.Digest()
 	r.View.Request = Selection{Match: present(req.View.Match), Exclude: present(req.View.Exclude)}
 	return r
+}
+
+// functionOf adds what the request says of the function.
+func functionOf(req Request, f Function) Function {
+	f.Role, f.NamedBy = req.Role, req.NamedBy
+	return f
 }
 
 // A Function says which module was judged. Digest is the digest of the OCI
@@ -78,7 +84,8 @@ type Function struct {
 	ModuleDigest string `json:"moduleDigest"`
 	Layout       string `json:"layout"`
 	SizeBytes    int64  `json:"sizeBytes"`
-	Role         string `json:"role"` // transformer, generator or validator
+	Role         string `json:"role"`    // transformer, generator or validator
+	NamedBy      string `json:"namedBy"` // flag or function-config
 }
 
 // Trust says which rule of the trust policy was met. Pinned means that the rule
