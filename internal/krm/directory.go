@@ -94,6 +94,9 @@ func (d *Directory) read(limits Limits) error {
 	left := limits.Bytes
 	for _, n := range names {
 		src, err := readRooted(d.root, n, left)
+		if e, ok := errors.AsType[*SyntaxError](err); ok && e.Code == "input.limit.bytes" {
+			e.Message = fmt.Sprintf("more than %d bytes over all files", limits.Bytes)
+		}
 		if err != nil {
 			return err
 		}

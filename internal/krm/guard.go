@@ -35,11 +35,22 @@ func guardAdded(id Identity, n *yaml.Node) (path string, index int, err error) {
 		return "", 0, problemf("steering_object", n.Line, n.Column, "the function adds a %q, which steers a tool", id.Kind).
 			withHint("keep such objects out of what functions make")
 	}
+	if !plainKind.MatchString(id.Kind) || !plainAPIVersion.MatchString(scalarField(n, "apiVersion")) {
+		return "", 0, problemf("item", n.Line, n.Column, "the function adds an object of the kind %q and the apiVersion %q, which Kubernetes does not have", short(id.Kind), short(scalarField(n, "apiVersion"))).
+			withHint("a kind is a word of letters and digits, an apiVersion is GROUP/VERSION or VERSION")
+	}
 	if err := guardFunction(nil, n); err != nil {
 		return "", 0, err
 	}
 	return guardPath(n)
 }
+
+// What a new object says it is must be spelled in the one way that an API server takes: a policy that names kinds must
+// not be passed by another spelling that some client mends.
+var (
+	plainKind       = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
+	plainAPIVersion = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[a-z][a-z0-9]*$`)
+)
 
 // guardChanged checks an object that a function changed.
 func guardChanged(id Identity, in, out *yaml.Node) error {

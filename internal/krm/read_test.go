@@ -162,3 +162,32 @@ func TestSummarize(t *testing.T) {
 		t.Errorf("Summarize (-want +got):\n%s", diff)
 	}
 }
+
+func TestReadPathLimits(t *testing.T) {
+	t.Parallel()
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+	dir := writeTree(t, map[string]string{"a.yaml": pod, "b/c/d.yaml": pod, "e.txt": ""})
+	for _, tt := range []struct {
+		name, code string
+		change     func(*krm.Limits)
+	}{
+		{"files", "input.limit.files", func(l *krm.Limits) { l.Files = 3 }},
+		{"folders in folders", "input.limit.depth", func(l *krm.Limits) { l.Depth = 0 }},
+		{"bytes over all files", "input.limit.bytes", func(l *krm.Limits) { l.Bytes = int64(len(pod)) + 1 }},
+		{"resources over all files", "input.limit.items", func(l *krm.Limits) { l.Items = 1 }},
+		{"nodes over all files", "input.limit.nodes", func(l *krm.Limits) { l.Nodes = 12 }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			limits := krm.DefaultLimits()
+			tt.change(&limits)
+			_, err := krm.ReadPath(dir, limits)
+			if se, ok := errors.AsType[*krm.SyntaxError](err); !ok || se.Code != tt.code {
+				t.Errorf("ReadPath = %v, want %s", err, tt.code)
+			}
+		})
+	}
+	if _, err := krm.ReadPath(filepath.Join(dir, "missing"), krm.DefaultLimits()); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("ReadPath of nothing = %v, want that it does not exist", err)
+	}
+}
