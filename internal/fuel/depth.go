@@ -6,18 +6,23 @@ import (
 	"github.com/krmsafe/krmsafe/internal/wasm"
 )
 
-// DefaultDepth is how many nested calls fit under the stack limits of both
-// engines of wazero: its interpreter holds 2000 frames, its compiler at least
-// 50,000,000 bytes of stack.
-const DefaultDepth = 1900
-
-// MaxDepth is the greatest depth for which the count is certain to run out
-// before the stack of either engine.
+// MaxDepth is the greatest number of nested calls for which the count is
+// certain to run out before the stack of either engine of wazero: the
+// interpreter holds 2000 frames, of which maxBottomHeight, a helper and a host
+// function are not counted, and the compiler at least 50,000,000 bytes of stack.
+// A host clamps to it what a policy allows.
 const MaxDepth = 1900
 
+// DefaultDepth is for a host that has no opinion.
+const DefaultDepth = MaxDepth
+
 // frameBytesPerUnit is how much stack one unit of depth stands for:
-// MaxDepth*frameBytesPerUnit stays below the compiler's stack limit.
+// (MaxDepth+maxBottomHeight)*frameBytesPerUnit stays below the compiler's limit.
 const frameBytesPerUnit = 26_000
+
+// frameBytes is what a frame takes besides values: saved registers, the return
+// address, alignment.
+const frameBytes = 512
 
 // frame is how many units of depth an activation takes: one, and one more for
 // each frameBytesPerUnit of stack that it may use at most. The bound supposes
@@ -32,5 +37,5 @@ func (r *rewriter) frame(locals uint32) uint64 {
 	if s.vectors || s.mod.Features&wasm.FeatureSIMD != 0 {
 		slot = 16
 	}
-	return 1 + slot*(uint64(s.instrs)+uint64(locals)+uint64(s.joins)*assigned)/frameBytesPerUnit
+	return 1 + (frameBytes+slot*(uint64(s.instrs)+uint64(locals)+uint64(s.joins)*assigned))/frameBytesPerUnit
 }

@@ -37,6 +37,27 @@
 // names their index would have been refused. They are reachable by export
 // name only, and no guest imports from itself; the host must not offer the
 // instance to other modules. Names that the guest uses itself are avoided.
+//
+// # The cost model
+//
+// docs/fuel.md specifies fuel/v1: the prices (model.go), what is charged where
+// (scan.go and place.go), and how nested calls are counted (depth.go, bottom.go).
+// In short: the code is cut into nodes; every node is paid before it is entered,
+// as far ahead as the branches behind it cost about the same; and the counter
+// is looked at wherever control goes back or a function is entered. Fuel is
+// never given back, so that a run passes with exactly what it has used.
+//
+// # Why charges stand where they stand
+//
+// wazero's compiler decided, by measurement. A charge is a load, a subtraction
+// and a store: what counts is how many there are on a hot path, so code pays
+// far ahead, and Go's functions, which jump through a table at their head, pay
+// at the jumps, whose targets are constants, rather than at every label of the
+// table: that alone halved their overhead and their growth. Loops are charged
+// at the branch back: as an if around a br it compiles better than the br_if it
+// replaces. The trap stands in an else arm, which the compiler moves out of the
+// way. A copy of the counter in a local did not help in any loop, nor did one
+// of the depth: it is live across calls and so costs a spill.
 package fuel
 
 import (

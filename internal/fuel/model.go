@@ -46,7 +46,7 @@ const (
 	growElementsShift = 3
 )
 
-// Tolerances of the placement (see the package doc).
+// Tolerances of the placement (docs/fuel.md, "When it is paid").
 const (
 	// branchTolerance is how much the cheaper side of a branch may be charged
 	// beyond what it executes.
