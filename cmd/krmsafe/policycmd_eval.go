@@ -133,7 +133,7 @@ type observeFlags struct {
 // observe gathers the facts of a module without running it, as a policy would see
 // them. The report tells of a refusal where its outcome has a stage.
 func (a *app) observe(ctx context.Context, f observeFlags, args []string) (policy.Facts, *pipeline.Report, error) {
-	req, err := a.observed(f, args)
+	req, err := a.observed(&f, args)
 	if err != nil {
 		return policy.Facts{}, nil, err
 	}
@@ -145,9 +145,16 @@ func (a *app) observe(ctx context.Context, f observeFlags, args []string) (polic
 	return p.Inspect(ctx, req)
 }
 
-// observed is the request that flags and arguments make.
-func (a *app) observed(f observeFlags, args []string) (pipeline.Request, error) {
-	req := pipeline.Request{Image: f.module.image, File: f.module.file, Input: &krm.ResourceList{}, FailOn: pipeline.FailNever}
+// observed is the request that flags and arguments make. As in a run, a registry
+// that only the functionConfig names must be a public one, which f says from then
+// on.
+func (a *app) observed(f *observeFlags, args []string) (pipeline.Request, error) {
+	req := pipeline.Request{
+		Image: f.module.image, File: f.module.file, NamedBy: "flag", Input: &krm.ResourceList{}, FailOn: pipeline.FailNever,
+	}
+	if req.Image == "" && req.File == "" {
+		req.NamedBy, f.module.registry.publicOnly = "function-config", true
+	}
 	var err error
 	switch {
 	case len(args) > 0:

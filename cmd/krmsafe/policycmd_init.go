@@ -145,16 +145,16 @@ func (a *app) trial(ctx context.Context, f policyInitFlags, o observeFlags, args
 		return nil, &pipeline.UsageError{Message: err.Error()}
 	}
 	defer func() { _ = box.Close() }()
-	p, end, err := a.pipeline(ctx, runFlags{module: f.module, sandbox: f.sandbox}, box)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	req, err := a.observed(o, args)
+	req, err := a.observed(&o, args)
 	if err != nil {
 		return nil, err
 	}
 	req.Role = roles[f.kind]
+	p, end, err := a.pipeline(ctx, runFlags{module: o.module, sandbox: f.sandbox}, box)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	rep, err := p.Run(ctx, req)
 	if rep != nil {
 		rep.Emit = nil

@@ -79,6 +79,7 @@ func modules() map[string][]byte {
 		"grow.wasm":      asm.GrowForever(),
 		"flood.wasm":     asm.Flood(1),
 		"silent.wasm":    asm.Exit(0),
+		"replace.wasm":   says(1, "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: web\n"),
 		"label.wasm":     says(1, "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- apiVersion: apps/v1\n  kind: Deployment\n  metadata:\n    name: web\n    labels:\n      team: shop\n"),
 		"says-list.wasm": says(1, "apiVersion: v1\nkind: List\nitems: []\n"),
 		"teller.wasm":    teller(),
