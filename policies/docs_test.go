@@ -47,6 +47,33 @@ for a module, and ` + "`krmsafe policy test`" + ` and ` + "`krmsafe policy check
 sees, and the answers that it gives, are described in [policy-input.md](policy-input.md); each rule of the library, in
 [the README of the policies](../policies/README.md).
 
+## Testing a policy
+
+Tests are rules whose names start with test_, in files that end in _test.rego. ` + "`data.krmsafe.lib.fixture`" + ` has inputs to start from.
+
+    package krmsafe.admit_test
+
+    import data.krmsafe.admit
+    import data.krmsafe.lib.fixture
+
+    test_signed_is_allowed if admit.allow with input as fixture.facts
+
+    test_large_is_refused if {
+    	not admit.allow with input as object.union(fixture.facts, {"module": {"sizeBytes": 100000000}})
+    }
+
+A fixture is a pair of files. NAME.input.json is a document of facts, as ` + "`krmsafe inspect -o json`" + ` prints it, or of changes;
+fields may be left out, and a field that does not exist is an error. NAME.expect.json is what the policy must answer, with
+the ids of all reasons and warnings where they matter:
+
+    {"allow": false, "reasons": ["signature.missing"], "warnings": []}
+
+` + "`krmsafe policy test policy --coverage-min 95`" + ` runs both. It ends with 0 where every test passed, with 3 where one failed or too
+little is covered, and with 2 where there is no test or the policy does not compile. Output is conftest's: stdout, json,
+tap, table, junit, github and sarif, and markdown.
+
+## The policies
+
 `
 
 func docs(t *testing.T) []byte {

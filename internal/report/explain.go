@@ -34,8 +34,12 @@ func Explanation(w io.Writer, e *policy.Explanation, name string) error {
 
 func (p *printer) explained(word string, r policy.ExplainedReason) {
 	p.line("\n%s: %s: %s", word, plain.Line(r.ID), plain.Line(r.Message))
-	if len(r.Rules) == 0 {
+	switch {
+	case len(r.Rules) > 0:
+	case strings.HasPrefix(r.ID, "policy."):
 		p.line("  rule    krmsafe's own: the policy did not answer as it must")
+	default:
+		p.line("  rule    not found: no rule has this id in its metadata or its text")
 	}
 	for _, rule := range r.Rules {
 		text := fmt.Sprintf("%s at %s:%d", rule.Rule, rule.File, rule.Row)
@@ -63,7 +67,7 @@ func (p *printer) granted(d policy.Decision) {
 	p.line("grants     clock %s, random numbers %s", yes(d.Grants.Clock), yes(d.Grants.Random))
 	p.line("engine     %s", plain.Line(d.Engine))
 	p.line("jail       %s at least", plain.Line(d.Jail))
-	p.line("view       Secrets as %s%s%s", plain.Line(d.View.Secrets), selected(", only", d.View.Match), selected(", not", d.View.Exclude))
+	p.line("view       %s%s%s", secretsSeen(d.View.Secrets), selected(", only", d.View.Match), selected(", not", d.View.Exclude))
 	p.line("changes    %s", list(cleaned(d.Changes.Only), "none"))
 	for _, grant := range []struct {
 		what  string
@@ -80,6 +84,17 @@ func (p *printer) granted(d policy.Decision) {
 	}
 	for _, f := range d.Changes.Fields {
 		p.line("  may change the field %s of %s", plain.Line(f.Pointer), kindName(f.Group, f.Kind))
+	}
+}
+
+func secretsSeen(word string) string {
+	switch word {
+	case policy.SecretsHidden:
+		return "no Secrets"
+	case policy.SecretsValues:
+		return "Secrets with their values"
+	default:
+		return "placeholders for the values of Secrets"
 	}
 }
 
