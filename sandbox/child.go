@@ -56,5 +56,8 @@ func serve(ctx context.Context, in *jail.Inside) error {
 	if err := in.Send(kindCompiled); err != nil {
 		return err
 	}
+	if _, err := in.Receive(kindGo, 0); err != nil {
+		return err
+	}
 	return in.Send(kindResult, m.run(ctx, stdin).encode()...)
 }

@@ -8,13 +8,15 @@ import (
 )
 
 // Frames between a run's parent and its child, in this order: job, module and
-// input go down; compiled, if compiling succeeds, then standard error as it is
-// written, and one result come up.
+// input go down; compiled comes up if compiling succeeds, go goes down when the
+// kernel says that the jail is tightened; then standard error as it is written,
+// and one result come up.
 const (
 	kindJob jail.Kind = jail.FirstKind + iota
 	kindModule
 	kindInput
 	kindCompiled
+	kindGo
 	kindStderr
 	kindResult
 )

@@ -165,6 +165,12 @@ func (r *run) talk(ctx context.Context) (outcome, error) {
 			return outcome{}, errTimeout
 		}
 		r.compiled = true
+		if err := r.child.Tightened(); err != nil {
+			return outcome{}, err
+		}
+		if err := r.child.Send(kindGo); err != nil {
+			return outcome{}, err
+		}
 		if payload, err = r.listen(); err != nil {
 			return outcome{}, err
 		}
@@ -222,6 +228,7 @@ func (r *run) conclude(ctx context.Context, o outcome, err error, exit jail.Exit
 func (r *run) autopsy(ctx context.Context, err error, exit jail.Exit) *Stop {
 	l := r.work.Limits
 	var protocol *jail.FrameError
+	var loose *jail.IncompleteError
 	switch {
 	case ctx.Err() != nil:
 		return newStop(CodeLimitTime, l, "")
@@ -233,6 +240,8 @@ func (r *run) autopsy(ctx context.Context, err error, exit jail.Exit) *Stop {
 		return newStop(CodeLimitMemory, l, hostMemory)
 	case exit.OutOfMemory:
 		return newStop(CodeLimitCompile, l, fmt.Sprintf("%d bytes of memory", l.CompileBytes))
+	case errors.As(err, &loose):
+		return newStop(CodeJailViolation, l, fmt.Sprintf("%q", err.Error()))
 	case errors.As(err, &protocol):
 		return newStop(CodeGuestCrash, l, fmt.Sprintf("%q", err.Error()))
 	case exit.Signal == "SIGKILL" && exit.CPU >= l.Timeout:

@@ -47,6 +47,9 @@ func stopText(code string, l Limits, detail string) (message, hint string) {
 	case CodeModuleEngine:
 		return fmt.Sprintf("the engine refused the module: %s", detail), "try the other engine with --engine, and report the difference"
 	case CodeJailViolation:
+		if detail != "" {
+			return "the jail did not close around the compiled function, which therefore did not run: " + detail, "report it"
+		}
 		return "the function made its process ask the kernel for something the jail forbids", "treat the module as hostile, and report it"
 	}
 	return "the function was stopped", ""

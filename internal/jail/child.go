@@ -55,6 +55,8 @@ type Exit struct {
 // called concurrently, save Kill.
 type Child struct {
 	cmd    *exec.Cmd
+	level  Level
+	before parentState // of the thread that started it
 	report Report
 	in     *os.File // its standard input
 	out    *os.File // its standard output
@@ -86,16 +88,16 @@ func start(ctx context.Context, cfg Config, demanded func(Level, string) bool) (
 	if len(os.Args) > 0 && os.Args[0] == childName {
 		return nil, fmt.Errorf("%w: a child may not start another; main must call the child hook before anything else", ErrNoHook)
 	}
-	c := &Child{stderr: newTail(stderrMax), done: make(chan struct{})}
-	before, err := c.spawn(cfg)
-	if err != nil {
+	c := &Child{level: cfg.Level, stderr: newTail(stderrMax), done: make(chan struct{})}
+	var err error
+	if c.before, err = c.spawn(cfg); err != nil {
 		return nil, fmt.Errorf("starting a jailed child: %w", err)
 	}
 	limited, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
 	stop := context.AfterFunc(limited, c.Kill)
 	defer stop()
-	if err := c.greet(cfg.Level, before, demanded); err != nil {
+	if err := c.greet(demanded); err != nil {
 		c.Kill()
 		exit := c.Wait()
 		switch {
@@ -180,7 +182,7 @@ func closeAll(files []*os.File) {
 }
 
 // greet reads the child's report and checks it against the kernel's.
-func (c *Child) greet(level Level, before parentState, demanded func(Level, string) bool) error {
+func (c *Child) greet(demanded func(Level, string) bool) error {
 	_, payload, err := ReadFrame(c.out, Allowed{kindHello: helloMax})
 	if err != nil {
 		return fmt.Errorf("%w: %w; main must call the child hook before anything else", ErrNoHook, err)
@@ -189,15 +191,15 @@ func (c *Child) greet(level Level, before parentState, demanded func(Level, stri
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoHook, err)
 	}
-	c.report = judge(level, said, c.cmd.Process.Pid, before)
+	c.report = judge(c.level, said, c.cmd.Process.Pid, c.before)
 	var missing []LayerState
 	for _, l := range c.report.Layers {
-		if !l.Held && demanded(level, l.Layer) {
+		if !l.Held && demanded(c.level, l.Layer) {
 			missing = append(missing, l)
 		}
 	}
 	if missing != nil {
-		return &IncompleteError{Level: level, Missing: missing}
+		return &IncompleteError{Level: c.level, Missing: missing}
 	}
 	return nil
 }
@@ -246,10 +248,30 @@ func (c *Child) Bound(b Bounds) error {
 	if _, _, err := ReadFrame(c.out, Allowed{kindBound: 0}); err != nil {
 		return fmt.Errorf("bounding a jailed child: %w", err)
 	}
-	if c.report.Level == NoneUnsafe.String() {
+	if c.level == NoneUnsafe {
 		return nil // what little there is was set by the child, if the system has it
 	}
 	return verifyBounds(c.cmd.Process.Pid, b)
+}
+
+// Tightened checks with the kernel that the child's Tighten has taken effect, on
+// every thread, and that all else still holds. Call it when the child has said
+// that it did, and before it is told to go on.
+func (c *Child) Tightened() error {
+	if c.level == NoneUnsafe {
+		return nil
+	}
+	var missing []LayerState
+	denials := inspectProcess(c.cmd.Process.Pid, c.before.tightened())
+	for _, layer := range Layers() {
+		if denial, ok := denials[layer]; ok {
+			missing = append(missing, LayerState{Layer: layer, Detail: denial})
+		}
+	}
+	if missing != nil {
+		return &IncompleteError{Level: c.level, Missing: missing}
+	}
+	return nil
 }
 
 // Send writes one frame to the child, its payload in parts.

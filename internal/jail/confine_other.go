@@ -16,6 +16,8 @@ type idleUse struct{}
 
 type parentState struct{}
 
+func (p parentState) tightened() parentState { return p }
+
 func observeParent() (parentState, error) { return parentState{}, nil }
 
 func landlockMissing() string { return fmt.Sprintf("%s has no such layer", runtime.GOOS) }

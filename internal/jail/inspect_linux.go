@@ -16,6 +16,10 @@ import (
 // parentState is what the thread that starts a child passes on to it.
 type parentState struct{ filters int }
 
+// tightened is what a child's threads are compared with after Tighten, which
+// adds one more filter.
+func (p parentState) tightened() parentState { return parentState{filters: p.filters + 1} }
+
 // observeParent counts the filters of the calling thread: a container may have
 // installed some, so that the mode alone proves nothing.
 func observeParent() (parentState, error) {

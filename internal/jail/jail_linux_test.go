@@ -113,6 +113,24 @@ func wantIncomplete(t *testing.T, role, layer string) {
 	}
 }
 
+// The parent sees whether a child has tightened its jail.
+func TestTightenedIsSeen(t *testing.T) {
+	loose := bounded(t, roleProbe+":threads")
+	defer end(loose)
+	var incomplete *jail.IncompleteError
+	if err := loose.Tightened(); !errors.As(err, &incomplete) || incomplete.Missing[0].Layer != jail.LayerSeccomp {
+		t.Errorf("Tightened() = %v before Tighten, want seccomp missing", err)
+	}
+	tight := bounded(t, roleProbe+":late threads")
+	defer end(tight)
+	if got := ask(t, tight, ""); got != "done" {
+		t.Fatalf("answer = %q", got)
+	}
+	if err := tight.Tightened(); err != nil {
+		t.Errorf("Tightened() = %v after Tighten", err)
+	}
+}
+
 // PartialUnsafe does without Landlock and without nothing else.
 func TestPartialDemandsAllButLandlock(t *testing.T) {
 	lack := func(layer string) error {
