@@ -82,6 +82,15 @@ func callTree(n int) []byte {
 	return handmade(false, append(bodies, body{kind: void})...)
 }
 
+// callChain is n functions that call the next one.
+func callChain(n int) []byte {
+	var bodies []body
+	for i := 1; i < n; i++ {
+		bodies = append(bodies, body{kind: void, code: wasm.AppendU32([]byte{0x10}, uint32(i))})
+	}
+	return handmade(false, append(bodies, body{kind: void})...)
+}
+
 // leafStorm calls a function that does not look at the counter itself, as
 // often as a body of a megabyte can without a loop, and that from a call tree.
 func leafStorm() []byte {
@@ -127,6 +136,7 @@ func TestFuelEndsEveryBurner(t *testing.T) {
 		{"infinite recursion", handmade(false, body{kind: void, code: []byte{0x10, 0}}), true},
 		{"infinite recursion through a table", handmade(false, body{kind: void, code: []byte{0x41, 0, 0x11, 0, 0}}), true},
 		{"mutual recursion", handmade(false, body{kind: void, code: []byte{0x10, 1}}, body{kind: void, code: []byte{0x10, 0}}), true},
+		{"calls nested without recursion", callChain(300), true},
 		{"exponential call tree", callTree(60), false},
 		{"calls of unchecked functions", leafStorm(), false},
 		{"forged dispatch table", forgedDispatch(), false},
