@@ -130,3 +130,35 @@ func TestOutputRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestParseConfig(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, in, code string }{
+		{"object", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n", ""},
+		{"anchors", "apiVersion: v1\nkind: ConfigMap\ndata: {a: &x b, c: *x}\n", ""},
+		{"nothing", "", "input.config"},
+		{"text", "hello\n", "input.config"},
+		{"two", "a: b\n---\nc: d\n", "input.documents"},
+		{"key twice", "a: b\na: c\n", "input.duplicate_key"},
+		{"broken", "a: [b\n", "input.syntax"},
+		{"kind is a list", "kind: [a]\n", "input.item"},
+		{"too large", "a: " + strings.Repeat("b", 1<<17) + "\n", "input.limit.bytes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			limits := krm.DefaultLimits()
+			limits.Bytes = 1 << 16
+			o, err := krm.ParseConfig("fn.yaml", []byte(tt.in), limits)
+			code := ""
+			if se, ok := errors.AsType[*krm.SyntaxError](err); ok {
+				code = se.Code
+				if !strings.HasPrefix(se.Error(), `"fn.yaml": `) {
+					t.Errorf("the error does not name the file: %v", se)
+				}
+			}
+			if code != tt.code || (o == nil) != (tt.code != "") {
+				t.Errorf("ParseConfig = %v, %v, want %q", o, err, tt.code)
+			}
+		})
+	}
+}

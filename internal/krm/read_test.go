@@ -191,3 +191,34 @@ func TestReadPathLimits(t *testing.T) {
 		t.Errorf("ReadPath of nothing = %v, want that it does not exist", err)
 	}
 }
+
+func TestReadPathFile(t *testing.T) {
+	t.Parallel()
+	dir := writeTree(t, map[string]string{"list.yaml": wrap(pod), "pods.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", "bad.yaml": "a: b: c\n"})
+	for _, tt := range []struct {
+		name  string
+		plain bool
+		want  string
+	}{{"list.yaml", false, "p"}, {"pods.yaml", true, "a"}} {
+		rl, err := krm.ReadPath(filepath.Join(dir, tt.name), krm.DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rl.Items) != 1 || rl.Items[0].Name != tt.want || rl.Plain != tt.plain || rl.Items[0].Path != "" {
+			t.Errorf("ReadPath(%s) = %+v", tt.name, rl.Items)
+		}
+	}
+	bad := filepath.Join(dir, "bad.yaml")
+	if _, err := krm.ReadPath(bad, krm.DefaultLimits()); err == nil || !strings.Contains(err.Error(), "bad.yaml\": line 1, column 5: ") {
+		t.Errorf("ReadPath(bad.yaml) = %v, want its name, line 1, column 5", err)
+	}
+	limits := krm.DefaultLimits()
+	limits.Bytes = 10
+	if _, err := krm.ReadPath(bad, limits); err != nil && strings.Contains(err.Error(), "bytes") {
+		t.Errorf("8 bytes are more than 10: %v", err)
+	}
+	limits.Bytes = 7
+	if se, ok := errors.AsType[*krm.SyntaxError](func() error { _, err := krm.ReadPath(bad, limits); return err }()); !ok || se.Code != "input.limit.bytes" {
+		t.Errorf("8 bytes were read under a limit of 7: %v", se)
+	}
+}

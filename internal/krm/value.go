@@ -86,8 +86,12 @@ func kindOf(n *yaml.Node) scalarKind {
 }
 
 // numberText is the one JSON spelling of a number: integers in decimal, floats as Go writes them shortest, and a
-// float without a fraction as an integer where that loses nothing. ok is false where JSON has no spelling for it.
+// float without a fraction as an integer where that loses nothing. An integer of any length keeps its digits. ok is false
+// where JSON has no spelling for it.
 func numberText(n *yaml.Node) (s string, ok bool) {
+	if isDecimal(n.Value) {
+		return n.Value, true
+	}
 	if n.Tag == "!!int" {
 		if s, ok := integerText(n.Value); ok {
 			return s, true
@@ -101,6 +105,15 @@ func numberText(n *yaml.Node) (s string, ok bool) {
 		return strconv.FormatInt(int64(f), 10), true
 	}
 	return strconv.FormatFloat(f, 'g', -1, 64), true
+}
+
+// isDecimal says whether a text is an integer as JSON spells it.
+func isDecimal(s string) bool {
+	digits := strings.TrimPrefix(s, "-")
+	if len(digits) == 0 || digits[0] == '0' && len(s) > 1 {
+		return false
+	}
+	return strings.Trim(digits, "0123456789") == ""
 }
 
 // integerText is the decimal spelling of an integer as the parser resolves it: decimal, 0x, 0o, 0b, a leading zero
