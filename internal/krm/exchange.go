@@ -3,6 +3,7 @@ package krm
 import (
 	"bytes"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"slices"
 	"sync/atomic"
@@ -19,7 +20,8 @@ type Exchange struct {
 	shown   []*shown      // in the order of the list
 	stdin   []byte
 
-	byText map[string]*shown      // by the text that was shown
+	byText map[uint64][]*shown    // by a hash of the text that was shown
+	seed   maphash.Seed           // of the hash
 	byKey  map[objectKey][]*shown // by what objects are known by
 	hidden map[objectKey]bool     // what was not shown
 }
@@ -95,9 +97,10 @@ func (x *Exchange) encode() error {
 	}
 	b := bytes.NewBuffer(make([]byte, 0, size))
 	writeHead(b, len(x.shown))
-	x.byText = make(map[string]*shown, len(x.shown))
+	x.byText, x.seed = make(map[uint64][]*shown, len(x.shown)), maphash.MakeSeed()
 	for _, s := range x.shown {
-		x.byText[string(trimEntry(s.text))] = s
+		h := maphash.Bytes(x.seed, trimEntry(s.text))
+		x.byText[h] = append(x.byText[h], s)
 		b.Write(s.text)
 	}
 	if err := writeTail(b, x.list.FunctionConfig, nil); err != nil {
@@ -122,6 +125,17 @@ func (x *Exchange) show(s *shown) (err error) {
 	s.altered = s.altered || it.Path != "" && !it.placed
 	s.text, err = it.listEntry(x.list.dash, x.list.dash)
 	return err
+}
+
+// claim finds an item that was shown with a text, word for word, and that nobody claimed before.
+func (x *Exchange) claim(text []byte) *shown {
+	text = trimEntry(text)
+	for _, s := range x.byText[maphash.Bytes(x.seed, text)] {
+		if !s.claimed.Load() && bytes.Equal(trimEntry(s.text), text) && s.claimed.CompareAndSwap(false, true) {
+			return s
+		}
+	}
+	return nil
 }
 
 // trimEntry is an entry's text without the blank lines behind it.

@@ -72,7 +72,7 @@ func (x *Exchange) output(data []byte, limits Limits) (*Output, error) {
 // readEntry reads one item of the answer. Where it is plain what the item was before, it is merged at once, so that
 // the trees of an answer are never in memory together.
 func (x *Exchange) readEntry(_ int, e entry, g gate, nodes *tally) (*Item, error) {
-	if s := x.byText[string(trimEntry(e.text))]; s != nil && s.claimed.CompareAndSwap(false, true) {
+	if s := x.claim(e.text); s != nil {
 		it := *s.item
 		it.fate = &fate{in: s, leaves: s.item}
 		return &it, nil
