@@ -15,21 +15,22 @@ import (
 
 // A result is what was measured of one kernel. Times are medians of CPU time.
 type result struct {
-	Kernel        string  `json:"kernel"`
-	About         string  `json:"about"`
-	NotMeasured   string  `json:"notMeasured,omitempty"`
-	Rounds        int     `json:"rounds"`
-	PlainMS       float64 `json:"wazeroMilliseconds"`
-	MeteredMS     float64 `json:"meteredMilliseconds"`
-	WasmtimeMS    float64 `json:"wasmtimeMilliseconds"`
-	WasmtimeFMS   float64 `json:"wasmtimeFuelMilliseconds"`
-	Ratio         float64 `json:"ratio"`         // metered to plain
-	WasmtimeRatio float64 `json:"wasmtimeRatio"` // wasmtime with fuel to without
-	Fuel          uint64  `json:"fuel"`
-	WasmtimeFuel  uint64  `json:"wasmtimeFuel"`
-	Growth        float64 `json:"moduleGrowth"`
-	CompileGrowth float64 `json:"compileGrowth"`
-	MBPerSecond   float64 `json:"instrumentMBPerSecond"`
+	Kernel          string  `json:"kernel"`
+	About           string  `json:"about"`
+	NotMeasured     string  `json:"notMeasured,omitempty"`
+	PeerNotMeasured string  `json:"wasmtimeNotMeasured,omitempty"`
+	Rounds          int     `json:"rounds"`
+	PlainMS         float64 `json:"wazeroMilliseconds"`
+	MeteredMS       float64 `json:"meteredMilliseconds"`
+	WasmtimeMS      float64 `json:"wasmtimeMilliseconds"`
+	WasmtimeFMS     float64 `json:"wasmtimeFuelMilliseconds"`
+	Ratio           float64 `json:"ratio"`         // metered to plain
+	WasmtimeRatio   float64 `json:"wasmtimeRatio"` // wasmtime with fuel to without
+	Fuel            uint64  `json:"fuel"`
+	WasmtimeFuel    uint64  `json:"wasmtimeFuel"`
+	Growth          float64 `json:"moduleGrowth"`
+	CompileGrowth   float64 `json:"compileGrowth"`
+	MBPerSecond     float64 `json:"instrumentMBPerSecond"`
 }
 
 func (r *result) measure(ctx context.Context, module []byte, rounds int, peers bool) error {
@@ -56,15 +57,18 @@ func (r *result) measure(ctx context.Context, module []byte, rounds int, peers b
 		return err
 	}
 	all := []runner{plain, metered}
-	if peers {
-		for _, withFuel := range []bool{false, true} {
-			p, err := newWasmtime(module, withFuel)
-			if err != nil {
-				return err
-			}
-			defer p.close(ctx)
-			all = append(all, p)
+	if !peers {
+		r.PeerNotMeasured = "switched off by -wasmtime=false"
+		return r.rounds(ctx, all, rounds)
+	}
+	for _, withFuel := range []bool{false, true} {
+		p, err := newWasmtime(module, withFuel)
+		if err != nil {
+			r.PeerNotMeasured = err.Error()
+			return r.rounds(ctx, all[:2], rounds)
 		}
+		defer p.close(ctx)
+		all = append(all, p)
 	}
 	return r.rounds(ctx, all, rounds)
 }
@@ -148,8 +152,7 @@ func pairs(a, b []float64) float64 {
 }
 
 func (r *result) line() string {
-	return fmt.Sprintf("%-13s wazero %7.1f ms, metered %7.1f ms: %.3f   wasmtime %7.1f ms, with fuel %7.1f ms: %.3f   growth %.3f, compile %.2f",
-		r.Kernel, r.PlainMS, r.MeteredMS, r.Ratio, r.WasmtimeMS, r.WasmtimeFMS, r.WasmtimeRatio, r.Growth, r.CompileGrowth)
+	return fmt.Sprintf("%-13s metered to plain %.3f, wasmtime with its fuel to without %.3f", r.Kernel, r.Ratio, r.WasmtimeRatio)
 }
 
 // table prints all results and their summary.
@@ -163,8 +166,12 @@ func table(w io.Writer, results []*result) {
 			fmt.Fprintf(t, "%s\tnot measured\t\t\t\t\t\t\t\t\t\t\t\n", r.Kernel)
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.3f\t%.1f\t%.1f\t%.3f\t%d\t%d\t%.3f\t%.2f\t%.0f\t\n", r.Kernel, r.PlainMS, r.MeteredMS, r.Ratio,
-			r.WasmtimeMS, r.WasmtimeFMS, r.WasmtimeRatio, r.Fuel, r.WasmtimeFuel, r.Growth, r.CompileGrowth, r.MBPerSecond)
+		peer := []any{"not", "measured", "", ""}
+		if r.PeerNotMeasured == "" {
+			peer = []any{fmt.Sprintf("%.1f", r.WasmtimeMS), fmt.Sprintf("%.1f", r.WasmtimeFMS), fmt.Sprintf("%.3f", r.WasmtimeRatio), r.WasmtimeFuel}
+		}
+		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.3f\t%v\t%v\t%v\t%d\t%v\t%.3f\t%.2f\t%.0f\t\n", r.Kernel, r.PlainMS, r.MeteredMS, r.Ratio,
+			peer[0], peer[1], peer[2], r.Fuel, peer[3], r.Growth, r.CompileGrowth, r.MBPerSecond)
 		product *= r.Ratio
 		worst = max(worst, r.Ratio)
 		n++
@@ -183,6 +190,9 @@ func table(w io.Writer, results []*result) {
 	for _, r := range results {
 		if r.NotMeasured != "" {
 			fmt.Fprintf(w, "not measured: %s: %s\n", r.Kernel, r.NotMeasured)
+		}
+		if r.PeerNotMeasured != "" {
+			fmt.Fprintf(w, "not measured: %s under wasmtime: %s\n", r.Kernel, r.PeerNotMeasured)
 		}
 	}
 }
