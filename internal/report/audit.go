@@ -23,26 +23,28 @@ const (
 // and what came of it. It holds no resource, no value of a field and nothing
 // that a function wrote to its standard error, and so no secret.
 type AuditRecord struct {
-	Version    string               `json:"version"`
-	Time       string               `json:"time"` // RFC 3339 with nanoseconds, UTC
-	Event      string               `json:"event"`
-	RunID      string               `json:"runID"` // random; ties the events of one run together
-	Program    Program              `json:"program"`
-	Outcome    pipeline.Outcome     `json:"outcome"`
-	ExitCode   int                  `json:"exitCode"`
-	ExitClass  string               `json:"exitClass"`
-	Mode       pipeline.Mode        `json:"mode"`
-	Function   pipeline.Function    `json:"function"`
-	Signatures []pipeline.Signature `json:"signatures"`
-	Policy     pipeline.Policy      `json:"policy"`
-	View       pipeline.View        `json:"view"`
-	Execution  *AuditExecution      `json:"execution"` // null where nothing ran
-	Check      *pipeline.Check      `json:"check"`     // null where there was no output to judge
-	Summary    pipeline.Summary     `json:"summary"`
-	Results    map[string]int       `json:"results"` // by severity
-	Input      pipeline.Document    `json:"input"`
-	Output     pipeline.Document    `json:"output"`
-	Warnings   []pipeline.Warning   `json:"warnings"`
+	Version      string               `json:"version"`
+	Time         string               `json:"time"` // RFC 3339 with nanoseconds, UTC
+	Event        string               `json:"event"`
+	RunID        string               `json:"runID"` // random; ties the events of one run together
+	Program      Program              `json:"program"`
+	Outcome      pipeline.Outcome     `json:"outcome"`
+	ExitCode     int                  `json:"exitCode"`
+	ExitClass    string               `json:"exitClass"`
+	Mode         pipeline.Mode        `json:"mode"`
+	Function     pipeline.Function    `json:"function"`
+	Trust        pipeline.Trust       `json:"trust"`
+	Signatures   []pipeline.Signature `json:"signatures"`
+	Attestations []pipeline.Signature `json:"attestations"`
+	Policy       pipeline.Policy      `json:"policy"`
+	View         pipeline.View        `json:"view"`
+	Execution    *AuditExecution      `json:"execution"` // null where nothing ran
+	Check        *pipeline.Check      `json:"check"`     // null where there was no output to judge
+	Summary      pipeline.Summary     `json:"summary"`
+	Results      map[string]int       `json:"results"` // by severity
+	Input        pipeline.Document    `json:"input"`
+	Output       pipeline.Document    `json:"output"`
+	Warnings     []pipeline.Warning   `json:"warnings"`
 }
 
 // A Program is the krmsafe that ran, with the modules that decide what it
@@ -72,7 +74,7 @@ func Audit(r *pipeline.Report, p Program, event, time, runID string) AuditRecord
 	rec := AuditRecord{
 		Version: AuditVersion, Time: time, Event: event, RunID: runID, Program: p,
 		Outcome: r.Outcome, ExitCode: r.ExitCode, ExitClass: ExitClass(r.ExitCode), Mode: r.Mode,
-		Function: r.Function, Signatures: r.Signatures, Policy: r.Policy, View: r.View, Check: r.Check, Summary: r.Summary,
+		Function: r.Function, Trust: r.Trust, Signatures: r.Signatures, Attestations: r.Attestations, Policy: r.Policy, View: r.View, Check: r.Check, Summary: r.Summary,
 		Results: map[string]int{}, Input: r.Input, Output: r.Output, Warnings: r.Warnings,
 	}
 	for _, result := range r.Results {
