@@ -70,6 +70,42 @@ func (l *loadedPolicy) close() {
 	}
 }
 
+// policyLoad is a policy that is being loaded while something else is done, such
+// as waiting for whoever writes the input.
+type policyLoad struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	loaded *loadedPolicy
+	err    error
+}
+
+func (f *policyFlags) start(ctx context.Context, level string) *policyLoad {
+	ctx, cancel := context.WithCancel(ctx)
+	l := &policyLoad{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(l.done)
+		defer func() {
+			if cause := recover(); cause != nil {
+				l.err = fmt.Errorf("%w: %v", errBug, cause)
+			}
+		}()
+		l.loaded, l.err = f.load(ctx, level)
+	}()
+	return l
+}
+
+func (l *policyLoad) wait() (*loadedPolicy, error) {
+	<-l.done
+	return l.loaded, l.err
+}
+
+// close stops loading, and gives up what was loaded.
+func (l *policyLoad) close() {
+	l.cancel()
+	<-l.done
+	l.loaded.close()
+}
+
 // load compiles the policy. What krmsafe ships is evaluated in this process;
 // Rego from anywhere else in a child that is confined like a function's, since a
 // few lines of it can ask for more memory than there is.

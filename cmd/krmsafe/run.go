@@ -32,6 +32,8 @@ type runFlags struct {
 	failOn   string
 	twice    bool
 	lower    policy.Limits
+
+	loading *policyLoad // nil where the policy is not being loaded yet
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -146,7 +148,11 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 		return nil, &pipeline.UsageError{Message: err.Error()}
 	}
 	defer func() { _ = box.Close() }()
-	go func() { _, _ = box.Prepare(ctx) }() // its start hides behind all that is read here
+	// The child's start and the policy's compilation hide behind all that is read
+	// here, and behind the wait for whoever writes the input.
+	go func() { _, _ = box.Prepare(ctx) }()
+	f.loading = f.policy.start(ctx, f.sandbox.jail)
+	defer f.loading.close()
 	input, err := a.input(args, f.fnConfig)
 	if err != nil {
 		return nil, err
@@ -186,7 +192,11 @@ func (a *app) pipeline(ctx context.Context, f runFlags, box *sandbox.Sandbox) (p
 	if err != nil {
 		return nil, nil, err
 	}
-	rego, err := f.policy.load(ctx, f.sandbox.jail)
+	loading := f.loading
+	if loading == nil {
+		loading = f.policy.start(ctx, f.sandbox.jail)
+	}
+	rego, err := loading.wait()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -196,9 +206,9 @@ func (a *app) pipeline(ctx context.Context, f runFlags, box *sandbox.Sandbox) (p
 		Mode: pipeline.Mode(f.mode), Random: rand.Reader,
 	})
 	if err != nil {
-		rego.close()
+		loading.close()
 	}
-	return p, rego.close, err
+	return p, loading.close, err
 }
 
 // input reads the resources, from standard input where no path is given.
