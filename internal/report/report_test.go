@@ -27,8 +27,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// real runs the signed fixture on two resources, one of them a Secret.
-func real(t *testing.T) *pipeline.Report {
+// signedRun runs the signed fixture on two resources, one of them a Secret.
+func signedRun(t *testing.T) *pipeline.Report {
 	t.Helper()
 	pem, err := os.ReadFile("../../testdata/signed/cosign3-key.pub")
 	check(t, err)
@@ -104,9 +104,9 @@ func scrub(text []byte) []byte {
 	return text
 }
 
-// allowed is a report that needs no run: a function that changed, added and
+// changedRun is a report that needs no run: a function that changed, added and
 // removed something, and had things to say that a terminal must not obey.
-func allowed() *pipeline.Report {
+func changedRun() *pipeline.Report {
 	r := pipeline.NewReport()
 	r.Outcome, r.ExitCode = pipeline.Outcome{OK: true, Stage: pipeline.StageDone, Code: "ok", Message: "ran, and the output was allowed"}, 0
 	r.Function = pipeline.Function{Source: "registry", Reference: "ghcr.io/acme/fn:v1", Digest: "sha256:11", ModuleDigest: "sha256:22", Layout: "cncf-wasm", Role: "transformer"}
@@ -140,13 +140,13 @@ func allowed() *pipeline.Report {
 }
 
 func refusedAt(stage pipeline.Stage, code, message, hint string) *pipeline.Report {
-	r := allowed()
+	r := changedRun()
 	r.Outcome = pipeline.Outcome{Stage: stage, Code: code, Message: message, Hint: hint}
 	return r
 }
 
 func TestText(t *testing.T) {
-	warned := allowed()
+	warned := changedRun()
 	warned.Mode, warned.Outcome.Waived = pipeline.ModeWarn, true
 	warned.Warnings = []pipeline.Warning{{Stage: pipeline.StageDecide, ID: "org.no", Message: "would be refused: not ours", Remedy: "use one of ours", Waived: true}}
 	denied := refusedAt(pipeline.StageDecide, "policy.denied", "policy org.rego does not allow ghcr.io/acme/fn:v1", "")
@@ -157,14 +157,14 @@ func TestText(t *testing.T) {
 	stopped := refusedAt(pipeline.StageRun, "limit.fuel", "ghcr.io/acme/fn:v1: the function used up its 1 units of fuel", "allow more with limits.fuel")
 	output := refusedAt(pipeline.StageCheck, "policy.output_denied", "policy org.rego does not allow what ghcr.io/acme/fn:v1 changed", "")
 	output.Check = &pipeline.Check{Reasons: []pipeline.Reason{{ID: "output.removed", Message: "Deployment.apps shop/old is removed", Remedy: "list the kind in changes.remove"}}}
-	partial := allowed()
+	partial := changedRun()
 	partial.Run.Jail = pipeline.Jail{Level: "partial", Layers: []pipeline.Layer{{Name: "landlock_fs"}}, Missing: []string{"landlock_fs"}}
 	for name, c := range map[string]struct {
 		report  *pipeline.Report
 		options report.Options
 	}{
-		"allowed":  {allowed(), report.Options{}},
-		"changes":  {allowed(), report.Options{Changes: true}},
+		"allowed":  {changedRun(), report.Options{}},
+		"changes":  {changedRun(), report.Options{Changes: true}},
 		"quiet":    {warned, report.Options{Quiet: true}},
 		"warned":   {warned, report.Options{}},
 		"denied":   {denied, report.Options{}},
@@ -172,7 +172,7 @@ func TestText(t *testing.T) {
 		"stopped":  {stopped, report.Options{Quiet: true}},
 		"output":   {output, report.Options{}},
 		"partial":  {partial, report.Options{}},
-		"real":     {real(t), report.Options{Changes: true}},
+		"real":     {signedRun(t), report.Options{Changes: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -188,7 +188,7 @@ func TestText(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	for name, r := range map[string]*pipeline.Report{"real": real(t), "changes": allowed(), "new": pipeline.NewReport()} {
+	for name, r := range map[string]*pipeline.Report{"real": signedRun(t), "changes": changedRun(), "new": pipeline.NewReport()} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
 			check(t, report.JSON(&b, r))
@@ -202,7 +202,7 @@ func TestJSON(t *testing.T) {
 
 func TestAuditLine(t *testing.T) {
 	program := report.Program{Version: "v1.2.3", Revision: "abc", Go: "go1.26", Platform: "linux/amd64", Modules: map[string]string{"wazero": "v1.12.0"}}
-	for name, r := range map[string]*pipeline.Report{"real": real(t), "refused": refusedAt(pipeline.StageRun, "limit.fuel", "it used up its fuel", "")} {
+	for name, r := range map[string]*pipeline.Report{"real": signedRun(t), "refused": refusedAt(pipeline.StageRun, "limit.fuel", "it used up its fuel", "")} {
 		t.Run(name, func(t *testing.T) {
 			line, err := report.Audit(r, program, report.EventRun, "2026-11-22T10:00:00Z", "RUN").Line()
 			check(t, err)
