@@ -22,8 +22,11 @@ func TestMain(m *testing.M) {
 	if policy.IsChild(os.Args) {
 		os.Exit(policy.Child(os.Args))
 	}
-	testscript.Main(m, map[string]func(){"krmsafe": krmsafe.Main})
+	testscript.Main(m, commands)
 }
+
+// commands are the programs that scripts run.
+var commands = map[string]func(){"krmsafe": krmsafe.Main}
 
 // TestScript runs the command as a user does. Each script has the small modules
 // of this file in its folder, and finds the repository's testdata in $TESTDATA.

@@ -129,15 +129,20 @@ func (f *trustFlags) flagRule() (*verify.Flags, error) {
 	return &rule, nil
 }
 
-// readBundles reads the files of --bundle.
-func (f *trustFlags) readBundles() ([]pipeline.Bundle, error) {
-	var bundles []pipeline.Bundle
+// readBundles reads the files of --bundle; one may hold several, as gh attestation
+// download writes them.
+func (f *trustFlags) readBundles() ([]verify.Evidence, error) {
+	var all []verify.Evidence
 	for _, name := range f.bundles {
-		data, err := readBounded(name, verify.MaxEvidenceBytes)
+		data, err := readBounded(name, verify.MaxTotalBytes)
 		if err != nil {
 			return nil, fmt.Errorf("reading the bundle: %w", err)
 		}
-		bundles = append(bundles, pipeline.Bundle{Name: name, Bytes: data})
+		bundles, err := verify.SplitBundles(name, data)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, bundles...)
 	}
-	return bundles, nil
+	return all, nil
 }

@@ -104,8 +104,9 @@ type Request struct {
 	Image string
 	// File is the path of a module on disk.
 	File string
-	// Bundles are Sigstore bundles about the module that the operator named.
-	Bundles []Bundle
+	// Bundles is evidence about the module that the operator named, beside what
+	// is attached to an image. It is trusted no more than that.
+	Bundles []verify.Evidence
 	// NamedBy says who chose the module: NamedByFlag where the operator did.
 	// Empty is NamedByFunctionConfig: whoever writes the package did.
 	NamedBy string

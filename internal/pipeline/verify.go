@@ -2,8 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -11,13 +9,6 @@ import (
 	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/verify"
 )
-
-// A Bundle is a Sigstore bundle that the operator names, beside what is attached
-// to an image. It is evidence like any other and trusted no more.
-type Bundle struct {
-	Name  string
-	Bytes []byte
-}
 
 // Verify fetches the module and says who signed it, without inspecting it or
 // asking the policy. Where it is refused, Report.Rejected says what every piece
@@ -103,13 +94,7 @@ func (j *judgement) evidence() []verify.Evidence {
 	if j.artifact != nil {
 		found = j.artifact.Evidence
 	}
-	list := make([]verify.Evidence, 0, len(found)+len(j.req.Bundles))
-	for _, b := range j.req.Bundles {
-		sum := sha256.Sum256(b.Bytes)
-		list = append(list, verify.Evidence{
-			Kind: verify.Bundle, Digest: "sha256:" + hex.EncodeToString(sum[:]), Source: b.Name, Bytes: b.Bytes,
-		})
-	}
+	list := append(make([]verify.Evidence, 0, len(found)+len(j.req.Bundles)), j.req.Bundles...)
 	for _, e := range found {
 		list = append(list, verify.Evidence{
 			Kind: verify.Kind(e.Kind), MediaType: e.MediaType, Digest: e.Manifest, Source: e.Source,
