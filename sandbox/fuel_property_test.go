@@ -135,7 +135,7 @@ func (o outcome) same(p outcome) error {
 // Fuel is never below the price of what was executed, and equal to it where
 // Exact asks for that.
 func TestFuelGenerated(t *testing.T) {
-	n := uint64(1500)
+	n := uint64(1000)
 	if testing.Short() {
 		n = 200
 	}
