@@ -28,7 +28,8 @@
 //
 // Metering traps by unreachable, as guests do; only the globals tell. Calling
 // an imported function is paid before the call, by the guest's code; the host
-// charges nothing. A host function may read FuelGlobal at any time.
+// charges nothing. A host function may read FuelGlobal at any time, and must
+// not call back into the guest: that call would nest without being counted.
 //
 // # Why the guest cannot reach the counters
 //
