@@ -70,7 +70,7 @@ the ids of all reasons and warnings where they matter:
 
 ` + "`krmsafe policy test policy --coverage-min 95`" + ` runs both. It ends with 0 where every test passed, with 3 where one failed or too
 little is covered, and with 2 where there is no test or the policy does not compile. Output is conftest's: stdout, json,
-tap, table, junit, github and sarif, and markdown.
+tap, table, junit, github, azuredevops and sarif, and markdown.
 
 ## The policies
 

@@ -9,7 +9,7 @@ import (
 	"github.com/krmsafe/krmsafe/policy"
 )
 
-func explained() *policy.Explanation {
+func refusal() *policy.Explanation {
 	return &policy.Explanation{
 		Package:  "krmsafe.admit",
 		Decision: policy.Decision{Policy: "sha256:33333333333333333333"},
@@ -32,7 +32,7 @@ func explained() *policy.Explanation {
 	}
 }
 
-func allowed() *policy.Explanation {
+func permission() *policy.Explanation {
 	apps := []policy.KindGrant{{Group: "apps", Kind: "Deployment"}, {Kind: "ConfigMap"}}
 	return &policy.Explanation{
 		Package: "krmsafe.admit",
@@ -51,7 +51,7 @@ func allowed() *policy.Explanation {
 }
 
 func TestExplanation(t *testing.T) {
-	for name, e := range map[string]*policy.Explanation{"refused": explained(), "allowed": allowed()} {
+	for name, e := range map[string]*policy.Explanation{"refused": refusal(), "allowed": permission()} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
 			if err := report.Explanation(&b, e, "org.rego"); err != nil {

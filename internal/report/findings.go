@@ -54,7 +54,7 @@ type Log struct {
 
 // Kinds are the formats of a Log: conftest's names, and Markdown.
 func Kinds() []string {
-	return []string{"stdout", "json", "tap", "table", "junit", "github", "sarif", "markdown"}
+	return []string{"stdout", "json", "tap", "table", "junit", "github", "azuredevops", "sarif", "markdown"}
 }
 
 // Write writes l in the format of a kind.
@@ -70,6 +70,8 @@ func (l Log) Write(w io.Writer, kind string) error {
 		l.tap(p)
 	case "github":
 		l.github(p)
+	case "azuredevops":
+		l.azure(p)
 	case "markdown":
 		l.markdown(p)
 	case "json":
