@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/krmsafe/krmsafe/internal/testkit/layout"
 )
 
 // full FILE COMMAND ARGS… runs a command whose standard output is a file that
@@ -100,4 +102,27 @@ func bundle(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(archive.Close())
 	ts.Check(zip.Close())
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out.Bytes(), 0o600))
+}
+
+// pushPolicy DIR NAME… packs files into an OCI layout as conftest pushes a
+// policy: one layer per file, with the tag v1 and its digest in $DIGEST.
+func pushPolicy(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: push-policy DIR NAME…")
+	}
+	blobs := layout.Blobs{}
+	manifest := layout.Manifest{SchemaVersion: 2, MediaType: layout.TypeManifest}
+	config := blobs.Add("application/vnd.cncf.openpolicyagent.config.v1+json", []byte("{}"))
+	manifest.Config = &config
+	for _, name := range args[1:] {
+		mediaType := "application/vnd.cncf.openpolicyagent.policy.layer.v1+rego"
+		if strings.HasSuffix(name, ".json") {
+			mediaType = "application/vnd.cncf.openpolicyagent.data.layer.v1+json"
+		}
+		layer := blobs.Add(mediaType, []byte(ts.ReadFile(name)))
+		manifest.Layers = append(manifest.Layers, layer.Annotated("org.opencontainers.image.title", name))
+	}
+	artifact := blobs.AddManifest(manifest)
+	ts.Check(blobs.Save(ts.MkAbs(args[0]), artifact.Named("v1")))
+	ts.Setenv("DIGEST", artifact.Digest)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/policies"
 	"github.com/krmsafe/krmsafe/policy"
@@ -32,11 +33,15 @@ type policyFlags struct {
 	sources    []string
 	data       []string
 	permissive []string
+
+	// fetch reads the layers of a policy in a registry or an OCI layout. It is
+	// nil for verbs that open no connection.
+	fetch func(ref string) ([]policy.Layer, error)
 }
 
 func (f *policyFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVarP(&f.sources, "policy", "p", nil, "policy that decides: a Rego file, a folder of them, an OPA bundle (.tar.gz), or builtin:NAME of "+strings.Join(builtins(), ", ")+" (default builtin:baseline)")
+	flags.StringArrayVarP(&f.sources, "policy", "p", nil, "policy that decides: a Rego file, a folder of them, an OPA bundle (.tar.gz), oci://REF@sha256:… or oci-layout:DIR@sha256:… as conftest pushes them, or builtin:NAME of "+strings.Join(builtins(), ", ")+" (default builtin:baseline)")
 	flags.StringArrayVarP(&f.data, "data", "d", nil, "YAML or JSON file that policies read as data.params (repeat to merge)")
 	flags.StringSliceVar(&f.permissive, "permissive-policy", nil, "accept a policy that would allow these: empty, unsigned, worst-case, worst-output; lowers safety")
 }
@@ -156,7 +161,7 @@ func (f *policyFlags) config() (cfg policy.Config, foreign bool, err error) {
 			continue
 		}
 		foreign = true
-		sources, data, err := policyAt(name)
+		sources, data, err := f.at(name)
 		if err != nil {
 			return cfg, false, err
 		}
@@ -185,16 +190,61 @@ func shippedPolicy(name string) ([]policy.Source, error) {
 	return policy.SourcesFS(policies.FS, name)
 }
 
-// policyAt reads the Rego at a path, and the data that an OPA bundle holds.
-func policyAt(name string) ([]policy.Source, []byte, error) {
-	for _, scheme := range []string{"oci://", "http://", "https://", "git::"} {
-		if strings.HasPrefix(name, scheme) {
+// at reads the Rego that a flag names, and the data that a bundle holds.
+func (f *policyFlags) at(name string) ([]policy.Source, []byte, error) {
+	ref, remote := strings.CutPrefix(name, "oci://")
+	switch {
+	case remote || strings.HasPrefix(name, "oci-layout:"):
+		if f.fetch == nil {
 			return nil, nil, &pipeline.UsageError{
-				Message: fmt.Sprintf("--policy %q is not a path", name),
-				Hint:    "fetch the policy first, check it, and name the file, folder or bundle",
+				Message: fmt.Sprintf("--policy %q: this command fetches nothing", name),
+				Hint:    "fetch the policy first, and name the file, folder or bundle",
 			}
 		}
+		layers, err := f.fetch(ref)
+		if err != nil {
+			return nil, nil, fmt.Errorf("fetching the policy: %w", err)
+		}
+		bundle, err := policy.BundleFromLayers(name, layers)
+		if err != nil {
+			return nil, nil, err
+		}
+		return bundle.Sources, bundle.Params, nil
+	case strings.Contains(name, "://") || strings.Contains(name, "::"):
+		return nil, nil, &pipeline.UsageError{
+			Message: fmt.Sprintf("--policy %q is neither a path nor an OCI reference", name),
+			Hint:    "fetch the policy first, check it, and name the file, folder or bundle; or push it and name it by oci://REF@sha256:…",
+		}
 	}
+	return policyAt(name)
+}
+
+// fetcher fetches policies with the registry flags of a module. A policy is the
+// operator's own, so its digest is all that vouches for it.
+func fetcher(ctx context.Context, client func() (*oci.Client, error)) func(string) ([]policy.Layer, error) {
+	return func(name string) ([]policy.Layer, error) {
+		ref, err := oci.ParseRef(name)
+		if err != nil {
+			return nil, err
+		}
+		c, err := client()
+		if err != nil {
+			return nil, err
+		}
+		found, err := c.FetchLayers(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		layers := make([]policy.Layer, 0, len(found))
+		for _, l := range found {
+			layers = append(layers, policy.Layer{MediaType: l.MediaType, Title: l.Title, Bytes: l.Bytes})
+		}
+		return layers, nil
+	}
+}
+
+// policyAt reads the Rego at a path.
+func policyAt(name string) ([]policy.Source, []byte, error) {
 	if !isArchive(name) {
 		sources, err := policy.SourcesPath(name)
 		if errors.Is(err, os.ErrNotExist) && len(name) > 0 && !strings.ContainsAny(name, `/\.`) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/policy"
 	"github.com/krmsafe/krmsafe/sandbox"
@@ -151,6 +152,8 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	// The child's start and the policy's compilation hide behind all that is read
 	// here, and behind the wait for whoever writes the input.
 	go func() { _, _ = box.Prepare(ctx) }()
+	registry := f.module.registry // as the operator set it, whatever the module's reference changes below
+	f.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return registry.client(a.getenv, nil) })
 	f.loading = f.policy.start(ctx, f.sandbox.jail)
 	defer f.loading.close()
 	input, err := a.input(args, f.fnConfig)
