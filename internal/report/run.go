@@ -15,7 +15,9 @@ type Origin struct {
 }
 
 // RunKinds are the formats of Log that make sense for a run.
-func RunKinds() []string { return []string{"junit", "sarif", "github", "azuredevops", "tap", "markdown"} }
+func RunKinds() []string {
+	return []string{"junit", "sarif", "github", "azuredevops", "tap", "markdown"}
+}
 
 // JUnit writes r as JUnit's XML: a suite for the function, a case for each stage,
 // reason, warning and result.
