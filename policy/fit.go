@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -95,13 +96,13 @@ func (f *fitter) one(ctx context.Context, changes Changes, together []Change) er
 				return err
 			}
 			if decision.Allow {
-				f.grant.Only = append(f.grant.Only, grant.Only...)
-				f.grant.Add = append(f.grant.Add, grant.Add...)
-				f.grant.Remove = append(f.grant.Remove, grant.Remove...)
-				f.grant.Protected = append(f.grant.Protected, grant.Protected...)
-				f.grant.Fields = append(f.grant.Fields, grant.Fields...)
+				f.grant.Only = with(f.grant.Only, grant.Only...)
+				f.grant.Add = with(f.grant.Add, grant.Add...)
+				f.grant.Remove = with(f.grant.Remove, grant.Remove...)
+				f.grant.Protected = with(f.grant.Protected, grant.Protected...)
+				f.grant.Fields = with(f.grant.Fields, grant.Fields...)
 				if protected != nil {
-					f.notes = append(f.notes, fmt.Sprintf("the function changes objects of the protected kind %s", kind.Kind))
+					f.notes = with(f.notes, fmt.Sprintf("the function changes objects of the protected kind %s", kind.Kind))
 				}
 				return nil
 			}
@@ -110,6 +111,16 @@ func (f *fitter) one(ctx context.Context, changes Changes, together []Change) er
 	f.notes = append(f.notes, fmt.Sprintf("no grant lets the function %s %s of %s %s; the output policy will refuse it",
 		change.Op, cmp.Or(shapeOf(change.Path), "the whole"), kind.Kind, change.Resource.Name))
 	return nil
+}
+
+// with adds to a list what it does not hold yet.
+func with[T comparable](list []T, items ...T) []T {
+	for _, item := range items {
+		if !slices.Contains(list, item) {
+			list = append(list, item)
+		}
+	}
+	return list
 }
 
 // shapeOf is the pointer of a path with a star for each element of a list.

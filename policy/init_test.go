@@ -108,6 +108,23 @@ func TestInitOfMove(t *testing.T) {
 	}
 }
 
+// What is granted for one change is not granted again for the next.
+func TestInitGrantsOnce(t *testing.T) {
+	secret := policy.ResourceID{Version: "v1", Kind: "Secret", Namespace: "shop", Name: "s"}
+	changes := someChanges()
+	changes.Changes = nil
+	for _, field := range []string{"labels", "annotations"} {
+		changes.Changes = append(changes.Changes, policy.Change{
+			Op: policy.OpAdd, Resource: secret, Path: []string{"metadata", field, "team"}, Pointer: "/metadata/" + field + "/team", After: json.RawMessage(`"x"`),
+		})
+	}
+	d := draft(t, policy.InitConfig{Facts: someFacts(), Changes: &changes})
+	got, err := loadDraft(t, d).Admit(context.Background(), someFacts())
+	if err != nil || len(got.Changes.Only) != 1 || len(got.Changes.Protected) != 1 || len(d.Notes) != 1 {
+		t.Errorf("granted %+v with notes %q, %v; want one allowance, one protected kind and one note", got.Changes, d.Notes, err)
+	}
+}
+
 // It refuses the module's neighbours.
 func TestInitRefusesOthers(t *testing.T) {
 	changes := someChanges()
