@@ -109,7 +109,8 @@ func (j *judgement) judgeChanges(ctx context.Context, out *krm.Output) error {
 	case j.p.cfg.Mode == ModeWarn && decision.Waived != nil:
 		j.waive(StageCheck, decision.Reasons)
 	default:
-		j.refuse(StageCheck, "policy.output_denied", fmt.Sprintf("policy %s does not allow what %s changed", j.p.cfg.PolicyName, j.name()), "")
+		j.refuse(StageCheck, "policy.output_denied", fmt.Sprintf("policy %s does not allow what %s changed", j.p.cfg.PolicyName, j.name()),
+			"grant in the policy what the function is meant to change, or keep the resource from it with --exclude-kind or --exclude-name")
 	}
 	return nil
 }

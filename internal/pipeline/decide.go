@@ -43,7 +43,8 @@ func (j *judgement) decide(ctx context.Context) error {
 		j.terms = *decision.Waived
 		j.waive(StageDecide, decision.Reasons)
 	default:
-		j.refuse(StageDecide, "policy.denied", fmt.Sprintf("policy %s does not allow %s", j.p.cfg.PolicyName, j.name()), "")
+		j.refuse(StageDecide, "policy.denied", fmt.Sprintf("policy %s does not allow %s", j.p.cfg.PolicyName, j.name()),
+			"mend what the reasons name; krmsafe policy eval shows the facts that the policy saw")
 		return nil
 	}
 	return j.settle()
