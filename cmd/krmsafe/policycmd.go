@@ -37,7 +37,10 @@ func (f *policyFlags) name(args []string) {
 
 // onDisk are the sources in which tests and fixtures may lie.
 func (f *policyFlags) onDisk() []string {
-	return slices.DeleteFunc(slices.Clone(f.sources), func(name string) bool { return strings.HasPrefix(name, builtin) || isArchive(name) })
+	return slices.DeleteFunc(slices.Clone(f.sources), func(name string) bool {
+		remote := strings.Contains(name, "://") || strings.Contains(name, "::") || strings.HasPrefix(name, "oci-layout:")
+		return strings.HasPrefix(name, builtin) || remote || isArchive(name)
+	})
 }
 
 func isRegoTest(name string) bool { return strings.HasSuffix(name, "_test.rego") }

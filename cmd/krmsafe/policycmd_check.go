@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/internal/report"
 	"github.com/krmsafe/krmsafe/policy"
@@ -18,6 +19,7 @@ import (
 // policyCheckFlags are the flags of `krmsafe policy check`.
 type policyCheckFlags struct {
 	policy     policyFlags
+	registry   registryFlags
 	jail       string
 	failOnWarn bool
 	output     string
@@ -42,6 +44,7 @@ could not be read.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.checkPolicy(cmd.Context(), f, args) },
 	}
 	f.policy.register(cmd)
+	f.registry.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.jail, "require-jail", "full", "how much the process that evaluates the policy must be confined: full, partial or none; less than full lowers safety")
 	flags.BoolVar(&f.failOnWarn, "fail-on-warn", false, "a warning fails the check")
@@ -56,6 +59,7 @@ func (a *app) checkPolicy(ctx context.Context, f policyCheckFlags, args []string
 	f.policy.name(args)
 	named := f.policy.onDisk()
 	f.policy.sources = slices.DeleteFunc(f.policy.sources, isRegoTest) // a test is no part of the policy
+	f.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return f.registry.client(a.getenv, nil) })
 	cfg, foreign, err := f.policy.config()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/internal/report"
 	"github.com/krmsafe/krmsafe/policy"
@@ -68,6 +69,8 @@ func (a *app) evalPolicy(ctx context.Context, f policyEvalFlags, args []string) 
 	if f.document != "" && (len(args) > 0 || f.module.image != "" || f.module.file != "" || f.fnConfig != "") {
 		return 0, &pipeline.UsageError{Message: "--document says all that is judged", Hint: "leave out the resources, the functionConfig and the module"}
 	}
+	registry := f.module.registry // as the operator set it
+	f.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return registry.client(a.getenv, nil) })
 	rego, err := f.policy.load(ctx, f.sandbox.jail)
 	if err != nil {
 		return 0, err
