@@ -25,6 +25,9 @@ type Decision struct {
 type Grants struct {
 	Clock  bool `json:"clock"`
 	Random bool `json:"random"`
+	// StdioPaths lets it open its own streams by their names, /dev/stdin,
+	// /dev/stdout and /dev/stderr. No other path opens.
+	StdioPaths bool `json:"stdioPaths"`
 }
 
 // View says which resources a function sees. The rest is put back unchanged.

@@ -120,7 +120,7 @@ func TestFullDecision(t *testing.T) {
 	d := admit(t, withRego(t, signedOnly+`
 warnings contains {"id": "a.b", "message": "m", "remedy": "r"}
 limits := {"memoryPages": 16, "tableElements": 10, "callDepth": 5, "fuel": 1000, "timeout": "5s", "compileTimeout": "2s", "compileBytes": 1024, "outputBytes": 2048, "stderrBytes": 512}
-grants := {"clock": true}
+grants := {"clock": true, "stdioPaths": true}
 view := {"secrets": "values", "match": [{"kind": "Deployment", "labels": {"app": "web"}}], "exclude": [{"namespace": "kube-system"}]}
 changes := {"only": ["images", "generator", "images"], "add": [{"group": "", "kind": "ConfigMap"}], "remove": [{"group": "apps", "kind": "Deployment"}], "protected": [{"group": "", "kind": "Secret"}], "fields": [{"group": "", "kind": "Pod", "pointer": "/spec"}]}
 engine := "compiler"
@@ -134,7 +134,7 @@ _helper := 1
 			MemoryPages: 16, TableElements: 10, CallDepth: 5, Fuel: 1000, Timeout: 5 * time.Second, CompileTimeout: 2 * time.Second,
 			CompileBytes: 1024, OutputBytes: 2048, StderrBytes: 512,
 		},
-		Grants: policy.Grants{Clock: true},
+		Grants: policy.Grants{Clock: true, StdioPaths: true},
 		View: policy.View{
 			Secrets: policy.SecretsValues, Match: []policy.Selector{{Kind: "Deployment", Labels: map[string]string{"app": "web"}, Annotations: none}},
 			Exclude: []policy.Selector{{Namespace: "kube-system", Labels: none, Annotations: none}},

@@ -14,8 +14,11 @@ func (d *decoder) grants(answer map[string]any) Grants {
 	if !present {
 		return Grants{}
 	}
-	object := d.object("grants", value, []string{"clock", "random"})
-	return Grants{Clock: d.flag("grants.clock", object, "clock"), Random: d.flag("grants.random", object, "random")}
+	object := d.object("grants", value, []string{"clock", "random", "stdioPaths"})
+	return Grants{
+		Clock: d.flag("grants.clock", object, "clock"), Random: d.flag("grants.random", object, "random"),
+		StdioPaths: d.flag("grants.stdioPaths", object, "stdioPaths"),
+	}
 }
 
 func (d *decoder) view(answer map[string]any) View {

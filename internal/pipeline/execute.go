@@ -19,7 +19,7 @@ func (j *judgement) run(ctx context.Context) (*sandbox.Result, error) {
 	}
 	result, err := j.execute(ctx, sandbox.Job{
 		Module: j.module, Stdin: j.exchange.Input(), Limits: sandbox.Limits(j.limits), Engine: j.engine,
-		Grants: sandbox.Grants{Clock: j.terms.Grants.Clock, Random: j.terms.Grants.Random},
+		Grants: sandbox.Grants(j.terms.Grants),
 	})
 	if err != nil {
 		if j.refuseJail(err) {

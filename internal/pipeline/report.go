@@ -160,6 +160,9 @@ type Policy struct {
 type Grants struct {
 	Clock  bool `json:"clock"`
 	Random bool `json:"random"`
+	// StdioPaths are its own streams under the names /dev/stdin, /dev/stdout
+	// and /dev/stderr.
+	StdioPaths bool `json:"stdioPaths"`
 }
 
 // A Check is what the policy said of the output.
