@@ -19,9 +19,9 @@ import (
 // the remedy in a second one where there is one, and gives the exit code.
 func (a *app) fail(err error) int {
 	code, hint := explain(err)
-	_, _ = fmt.Fprintf(a.err, "krmsafe: error: %s\n", plain.Clean(err.Error()))
+	_, _ = fmt.Fprintf(a.err, "krmsafe: error: %s\n", plain.Line(err.Error()))
 	if hint != "" {
-		_, _ = fmt.Fprintf(a.err, "krmsafe: hint: %s\n", plain.Clean(hint))
+		_, _ = fmt.Fprintf(a.err, "krmsafe: hint: %s\n", plain.Line(hint))
 	}
 	return code
 }
@@ -40,6 +40,7 @@ func explain(err error) (code int, hint string) {
 		compile  *policy.CompileError
 		load     *policy.LoadError
 		syntax   *krm.SyntaxError
+		empty    *emptyInputError
 		jail     *sandbox.JailError
 	)
 	switch {
@@ -61,6 +62,8 @@ func explain(err error) (code int, hint string) {
 		return pipeline.ExitUsage, load.Hint
 	case errors.As(err, &syntax):
 		return pipeline.ExitError, syntax.Hint
+	case errors.As(err, &empty):
+		return pipeline.ExitError, "where none are meant, pass a ResourceList with items: []; a generator is run with --type generator"
 	case errors.As(err, &jail):
 		return pipeline.ExitError, jail.Hint
 	case errors.Is(err, context.Canceled):

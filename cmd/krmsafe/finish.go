@@ -61,7 +61,7 @@ func (a *app) finish(rep *pipeline.Report, failed error, f runFlags, log *auditL
 		err = a.deliver(product)
 	}
 	if err != nil {
-		return 0, a.undelivered(rep, err, log)
+		return 0, a.undelivered(rep, err, f, log)
 	}
 	if failed != nil && !told {
 		return 0, failed
@@ -106,10 +106,14 @@ func (a *app) deliver(product []byte) error {
 	return nil
 }
 
-// undelivered records that what the audit log says did not reach anybody.
-func (a *app) undelivered(rep *pipeline.Report, failed error, log *auditLog) error {
+// undelivered records that what the audit log and the report file say did not
+// reach anybody. The failure itself is what is told.
+func (a *app) undelivered(rep *pipeline.Report, failed error, f runFlags, log *auditLog) error {
 	rep = couldNotJudge(rep, failed)
-	_ = log.write(rep, report.EventUndelivered) // the failure itself is what is told
+	_ = log.write(rep, report.EventUndelivered)
+	if f.report.file != "" {
+		_, _ = a.writeReport(rep, f.report, report.Origin{Program: program(), Location: f.fnConfig})
+	}
 	return failed
 }
 

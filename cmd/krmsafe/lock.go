@@ -88,7 +88,7 @@ func (a *app) lock(ctx context.Context, f lockFlags, dir string) (int, error) {
 	if err := writeWhole(f.file, want); err != nil {
 		return 0, fmt.Errorf("writing the lock: %w", err)
 	}
-	_, err = fmt.Fprintf(a.err, "krmsafe: locked %d function(s) in %s\n", len(lock.Functions), plain.Clean(f.file))
+	_, err = fmt.Fprintf(a.err, "krmsafe: locked %d function(s) in %s\n", len(lock.Functions), plain.Line(f.file))
 	return pipeline.ExitOK, err
 }
 
@@ -119,7 +119,7 @@ func (a *app) makeLock(ctx context.Context, f lockFlags, dir string, found []krm
 	}
 	for _, fn := range found {
 		if fn.Err != nil {
-			_, _ = fmt.Fprintf(a.err, "krmsafe: warning: %s is not locked: %s\n", plain.Clean(fn.Path), plain.Clean(fn.Err.Error()))
+			_, _ = fmt.Fprintf(a.err, "krmsafe: warning: %s is not locked: %s\n", plain.Line(fn.Path), plain.Line(fn.Err.Error()))
 			continue
 		}
 		req := pipeline.Request{Image: fn.Spec.Image, File: fn.Spec.File}
@@ -149,7 +149,7 @@ func (a *app) makeLock(ctx context.Context, f lockFlags, dir string, found []krm
 func (a *app) checkLock(file string, want []byte) (int, error) {
 	data, err := readBounded(file, pipeline.MaxLockBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		_, err = fmt.Fprintf(a.err, "krmsafe: error: there is no %s (lock.missing)\nkrmsafe: hint: write it with krmsafe lock\n", plain.Clean(file))
+		_, err = fmt.Fprintf(a.err, "krmsafe: error: there is no %s (lock.missing)\nkrmsafe: hint: write it with krmsafe lock\n", plain.Line(file))
 		return pipeline.ExitRefused, err
 	}
 	if err != nil {
@@ -159,10 +159,10 @@ func (a *app) checkLock(file string, want []byte) (int, error) {
 		return 0, fmt.Errorf("reading %s: %w", file, err)
 	}
 	if bytes.Equal(data, want) {
-		_, err = fmt.Fprintf(a.err, "krmsafe: %s is up to date\n", plain.Clean(file))
+		_, err = fmt.Fprintf(a.err, "krmsafe: %s is up to date\n", plain.Line(file))
 		return pipeline.ExitOK, err
 	}
-	_, err = fmt.Fprintf(a.err, "krmsafe: error: %s is out of date (lock.stale)\nkrmsafe: hint: run krmsafe lock and review what changed in it\n", plain.Clean(file))
+	_, err = fmt.Fprintf(a.err, "krmsafe: error: %s is out of date (lock.stale)\nkrmsafe: hint: run krmsafe lock and review what changed in it\n", plain.Line(file))
 	return pipeline.ExitRefused, err
 }
 

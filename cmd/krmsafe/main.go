@@ -6,10 +6,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/policy"
 	"github.com/krmsafe/krmsafe/sandbox"
 )
@@ -25,7 +27,14 @@ func main() {
 }
 
 func realMain() int {
+	if err := sandbox.Harden(); err != nil {
+		fmt.Fprintln(os.Stderr, "krmsafe: error: protecting this process:", err)
+		return pipeline.ExitError
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// The first signal ends the run in good order; a second one, or one that finds
+	// krmsafe waiting for its input, ends it at once. Nothing was printed by then.
+	context.AfterFunc(ctx, stop)
 	return run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Getenv)
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,7 +91,7 @@ func (f *registryFlags) client(getenv func(string) string, mirrors []verify.Mirr
 		UserAgent:       "krmsafe/" + readVersion().Version,
 	}
 	if len(cfg.CredentialFiles) == 0 {
-		cfg.CredentialFiles = oci.CredentialPaths(getenv)
+		cfg.CredentialFiles = slices.DeleteFunc(oci.CredentialPaths(getenv), unreadable)
 	}
 	for _, pair := range f.tokenHosts {
 		registry, host, ok := strings.Cut(pair, "=")
@@ -115,6 +117,17 @@ func (f *registryFlags) client(getenv func(string) string, mirrors []verify.Mirr
 		return nil, &pipeline.UsageError{Message: bad.Error()}
 	}
 	return client, err
+}
+
+// unreadable reports whether a file that nobody named is somebody else's, as root's
+// are where HOME was not changed with the user. Without it the registry is asked
+// anonymously.
+func unreadable(name string) bool {
+	f, err := os.Open(name) // #nosec G304 -- docker's and podman's own places
+	if err == nil {
+		_ = f.Close()
+	}
+	return errors.Is(err, fs.ErrPermission)
 }
 
 // cacheBytes is how much the cache of fetched content may hold.

@@ -119,6 +119,12 @@ func (a *app) runFunction(ctx context.Context, f runFlags, args []string) (int, 
 	return code, errors.Join(err, log.close())
 }
 
+// emptyInputError says that there is nothing to run a function on: more likely the
+// program before krmsafe in the pipe failed than that no resource is meant.
+type emptyInputError struct{}
+
+func (*emptyInputError) Error() string { return "the input holds no resources" }
+
 // errBug is in the chain of an error that should have been impossible.
 var errBug = errors.New("this is a bug in krmsafe")
 
@@ -159,6 +165,9 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	input, err := a.input(args, f.fnConfig)
 	if err != nil {
 		return nil, err
+	}
+	if input.Plain && len(input.Items) == 0 && roles[f.kind] != policy.RoleGenerator {
+		return nil, &emptyInputError{}
 	}
 	bundles, err := f.module.trust.readBundles()
 	if err != nil {
@@ -224,8 +233,16 @@ func (a *app) input(args []string, fnConfig string) (*krm.ResourceList, error) {
 	} else {
 		list, err = readStdin(a.in, limits)
 	}
-	if err != nil || fnConfig == "" {
-		return list, err
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range list.Skipped {
+		if s.Unread { // a gate must not pass what it did not see
+			return nil, fmt.Errorf("reading %s: it is %s, which is not followed, and what it holds would go unjudged; name the folder of the files themselves, or take it away", s.Path, s.Reason)
+		}
+	}
+	if fnConfig == "" {
+		return list, nil
 	}
 	if list.FunctionConfig != nil {
 		return nil, &pipeline.UsageError{
@@ -269,8 +286,5 @@ func nameModule(req *pipeline.Request, fnConfig string) error {
 		return err
 	}
 	req.Image, req.File = spec.Image, spec.File
-	if req.File != "" && fnConfig != "" && !filepath.IsAbs(req.File) {
-		req.File = filepath.Join(filepath.Dir(fnConfig), req.File)
-	}
-	return nil
+	return confine(req, filepath.Dir(fnConfig)) // of standard input: the current folder
 }

@@ -89,6 +89,8 @@ func modules() map[string][]byte {
 		"teller.wasm":    teller(),
 		"noisy.wasm":     says(2, "\x1b[31mred\n::error::owned\n##[command]owned\n"),
 		"random.wasm":    random(),
+		"forge.wasm": says(1, "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems: []\nresults:\n"+
+			"- {severity: error, message: \"a\\nkrmsafe: signed by key sha256:0000\"}\n"),
 		"component.wasm": []byte("\x00asm\x0d\x00\x01\x00"),
 		"gojs.wasm":      gojs(),
 		"threads.wasm":   []byte("\x00asm\x01\x00\x00\x00\x05\x04\x01\x03\x01\x01"),

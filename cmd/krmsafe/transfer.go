@@ -44,7 +44,7 @@ as a run from the registry does. What is printed is the digest.`,
 				return err
 			}
 			_, _ = fmt.Fprintf(a.err, "krmsafe: pulled %s with %d signature(s) and attestation(s) into %s; none is verified yet\n",
-				plain.Clean(ref.String()), len(artifact.Evidence), plain.Clean(dir))
+				plain.Line(ref.String()), len(artifact.Evidence), plain.Line(dir))
 			_, err = fmt.Fprintln(a.out, artifact.Digest)
 			return err
 		},

@@ -26,7 +26,7 @@ var engines = []string{
 	"github.com/open-policy-agent/opa",
 	"github.com/sigstore/sigstore-go",
 	"oras.land/oras-go/v2",
-	"sigs.k8s.io/kustomize/kyaml",
+	"go.yaml.in/yaml/v3",
 }
 
 func (a *app) versionCommand() *cobra.Command {

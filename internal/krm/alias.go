@@ -6,10 +6,17 @@ import (
 
 // expander replaces aliases by copies of what they name and merge keys by the keys they bring, and counts every
 // node it makes: a document of one kilobyte can otherwise stand for more nodes than any machine holds.
+// maxAliased is how many nodes the aliases of one document may make.
+const maxAliased = 200_000
+
 type expander struct {
 	budget int
 	limit  int
-	open   map[*yaml.Node]bool // anchored nodes being copied: an alias to one of them is a cycle
+	// aliased is how many more nodes aliases may make, within how many of them the
+	// copy stands: a few hundred bytes of aliases can stand for any number of nodes.
+	aliased int
+	within  int
+	open    map[*yaml.Node]bool // anchored nodes being copied: an alias to one of them is a cycle
 }
 
 // hasAlias says whether a tree holds an alias or a merge key, so that the common document is not copied.
@@ -35,13 +42,19 @@ func isMerge(k *yaml.Node) bool { return k.Kind == yaml.ScalarNode && k.Tag == m
 
 // expandAliases returns root without aliases and merge keys. It never makes more than limit nodes.
 func expandAliases(root *yaml.Node, limit int) (*yaml.Node, error) {
-	e := &expander{budget: limit, limit: limit, open: map[*yaml.Node]bool{}}
+	e := &expander{budget: limit, limit: limit, aliased: maxAliased, open: map[*yaml.Node]bool{}}
 	return e.copy(root, 0)
 }
 
 func (e *expander) copy(n *yaml.Node, depth int) (*yaml.Node, error) {
 	if e.budget--; e.budget < 0 {
 		return nil, limitProblem("nodes", "nodes once aliases are expanded", int64(e.limit), n.Line, n.Column)
+	}
+	if e.within > 0 {
+		if e.aliased--; e.aliased < 0 {
+			return nil, limitProblem("aliases", "nodes made by aliases", maxAliased, n.Line, n.Column).
+				withHint("write out what the aliases stand for")
+		}
 	}
 	if depth > 1000 {
 		return nil, limitProblem("depth", "levels of nesting once aliases are expanded", 1000, n.Line, n.Column)
@@ -52,7 +65,9 @@ func (e *expander) copy(n *yaml.Node, depth int) (*yaml.Node, error) {
 		}
 		e.open[n.Alias] = true
 		defer delete(e.open, n.Alias)
+		e.within++
 		c, err := e.copy(n.Alias, depth)
+		e.within--
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,8 @@ import (
 // every file under it whose name ends in .yaml or .yml is read, in the order of their paths, and each resource is
 // given the path it came from and its position in that file. It does not follow symbolic links under the directory
 // and does not enter folders, or read files, whose names begin with a dot. A kustomization and a Kptfile steer tools
-// and are not resources: they are named in Skipped, as are documents that are not Kubernetes objects.
+// and are not resources: they are named in Steering, and in Skipped the documents that are not Kubernetes
+// objects and the manifests that are no regular files.
 //
 // The error is a *SyntaxError where a file's content is at fault, and names the file.
 func ReadPath(name string, limits Limits) (*ResourceList, error) {
@@ -143,12 +144,12 @@ func manifestNames(rl *ResourceList, dir fs.FS, limits Limits) ([]string, error)
 				}
 			}
 		case slices.Contains(steering, d.Name()):
-			rl.Skipped = append(rl.Skipped, Skipped{Path: p, Reason: "steers a tool and is not a resource"})
+			rl.Steering = append(rl.Steering, p)
 		case ext != ".yaml" && ext != ".yml":
 		case d.Type()&fs.ModeSymlink != 0:
-			rl.Skipped = append(rl.Skipped, Skipped{Path: p, Reason: "a symbolic link"})
+			rl.Skipped = append(rl.Skipped, Skipped{Path: p, Reason: "a symbolic link", Unread: true})
 		case !d.Type().IsRegular():
-			rl.Skipped = append(rl.Skipped, Skipped{Path: p, Reason: "not a regular file"})
+			rl.Skipped = append(rl.Skipped, Skipped{Path: p, Reason: "not a regular file", Unread: true})
 		default:
 			names = append(names, p)
 		}

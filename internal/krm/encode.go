@@ -3,6 +3,7 @@ package krm
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -42,7 +43,7 @@ func writeTail(b *bytes.Buffer, config *Object, results []Result) error {
 		}
 	}
 	if len(results) > 0 {
-		if err := encodeField(b, "results", results); err != nil {
+		if err := encodeResults(b, results); err != nil {
 			return fmt.Errorf("encoding the results: %w", err)
 		}
 	}
@@ -105,6 +106,29 @@ func encodeField(b *bytes.Buffer, key string, value any) error {
 	text, err := marshal(map[string]any{key: value})
 	b.Write(text)
 	return err
+}
+
+// encodeResults writes the results: a function's own words.
+func encodeResults(b *bytes.Buffer, results any) error {
+	var n yaml.Node
+	if err := n.Encode(map[string]any{"results": results}); err != nil {
+		return fmt.Errorf("yaml: %w", err)
+	}
+	quoteWords(&n)
+	text, err := marshalDefused(&n, layout{indent: 2})
+	b.Write(text)
+	return err
+}
+
+// quoteWords puts text that could be a command to a CI system that logs it into double quotes, where lines end in
+// "\n" and not in a line.
+func quoteWords(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && (strings.ContainsAny(n.Value, "\n\r") || strings.Contains(n.Value, "##") || strings.Contains(n.Value, "::")) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	for _, c := range n.Content {
+		quoteWords(c)
+	}
 }
 
 // marshal writes a value the way kyaml does: two spaces, sequences not indented. The encoder reports some faults by

@@ -42,11 +42,11 @@ func FindFunctions(dir string, limits Limits) ([]FoundFunction, error) {
 		return nil, fmt.Errorf("reading manifests: %w", err)
 	}
 	defer root.Close() //nolint:errcheck // only read from
-	for _, s := range rl.Skipped {
-		if !slices.Contains(steering, path.Base(s.Path)) || path.Base(s.Path) == "Kptfile" {
+	for _, name := range rl.Steering {
+		if path.Base(name) == "Kptfile" {
 			continue
 		}
-		if found, err = appendInline(found, root, s.Path, limits); err != nil {
+		if found, err = appendInline(found, root, name, limits); err != nil {
 			return nil, err
 		}
 	}

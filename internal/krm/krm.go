@@ -56,7 +56,8 @@ type ResourceList struct {
 	Items          []*Item // in the order of the document
 	FunctionConfig *Object // nil where there is none
 	Results        []Result
-	Skipped        []Skipped // what a directory or a stream held besides resources
+	Skipped        []Skipped // documents of a directory that are not resources
+	Steering       []string  // kustomizations and Kptfiles of a directory, which steer tools
 	dash           int       // column of the dashes where items keep the text of a sequence
 }
 
@@ -65,6 +66,7 @@ type Skipped struct {
 	Path   string // as found under the directory, "" for a stream
 	Index  int    // position among the documents of the file, from 0
 	Reason string
+	Unread bool // nobody looked into it: it may hold resources
 }
 
 // Object is a functionConfig: a mapping that claims to be a Kubernetes object.

@@ -67,9 +67,7 @@ func TestReadPathDirectory(t *testing.T) {
 		t.Errorf("items (-want +got):\n%s", diff)
 	}
 	wantSkipped := []krm.Skipped{
-		{Path: "Kptfile", Reason: "steers a tool and is not a resource"},
-		{Path: "kustomization.yaml", Reason: "steers a tool and is not a resource"},
-		{Path: "link.yaml", Reason: "a symbolic link"},
+		{Path: "link.yaml", Reason: "a symbolic link", Unread: true},
 		{Path: "a/values.yaml", Reason: "no apiVersion or no kind"},
 	}
 	if diff := cmp.Diff(wantSkipped, rl.Skipped); diff != "" {

@@ -7,8 +7,8 @@ import (
 )
 
 // ReadStream reads what an operator pipes in: one ResourceList, or plain manifests divided by "---". A v1 List among
-// manifests is replaced by its items; documents that are empty or that are not Kubernetes objects are named in
-// Skipped. ResourceList.Plain tells the two apart. The error is a *SyntaxError.
+// manifests is replaced by its items; documents that are empty are passed over, and one that is not a
+// Kubernetes object is an error. ResourceList.Plain tells the two apart. The error is a *SyntaxError.
 func ReadStream(data []byte, limits Limits) (*ResourceList, error) {
 	g := &gate{limits: limits, expand: true}
 	rl, err := readStream(data, g)
@@ -62,13 +62,11 @@ func readDocument(rl *ResourceList, path string, index int, d document, g *gate)
 		}
 	}
 	if root.Kind != yaml.MappingNode {
-		rl.Skipped = append(rl.Skipped, Skipped{Path: path, Index: index, Reason: "not a mapping"})
-		return nil
+		return skip(rl, path, index, root, "not a mapping")
 	}
 	id, ok := identify(root)
 	if !ok {
-		rl.Skipped = append(rl.Skipped, Skipped{Path: path, Index: index, Reason: "no apiVersion or no kind"})
-		return nil
+		return skip(rl, path, index, root, "no apiVersion or no kind")
 	}
 	g.anchor = false
 	if err := g.pass(root); err != nil {
@@ -86,6 +84,17 @@ func readDocument(rl *ResourceList, path string, index int, d document, g *gate)
 		it.keep(d.text, docText)
 	}
 	return add(rl, it, g.limits)
+}
+
+// skip passes over a document of a directory, where values and other settings lie beside resources. In a stream nothing
+// is passed over: what was piped in is meant, and would be missing from what goes out.
+func skip(rl *ResourceList, path string, index int, root *yaml.Node, reason string) error {
+	if path == "" {
+		return problemf("object", root.Line, root.Column, "document %d is not a Kubernetes object: %s", index+1, reason).
+			withHint("pass resources alone")
+	}
+	rl.Skipped = append(rl.Skipped, Skipped{Path: path, Index: index, Reason: reason})
+	return nil
 }
 
 // unwrap adds the items of a List in its place.

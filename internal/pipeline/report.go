@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
@@ -66,6 +67,11 @@ func (p *Pipeline) newReport(req Request, input []byte) *Report {
 	r.Function = functionOf(req, Function{})
 	r.Policy.Name, r.Policy.Digest = p.cfg.PolicyName, p.cfg.Policy.Digest()
 	r.View.Request = Selection{Match: present(req.View.Match), Exclude: present(req.View.Exclude)}
+	for _, s := range req.Input.Skipped {
+		r.Warnings = append(r.Warnings, Warning{
+			Stage: StageFetch, ID: "input.skipped", Message: fmt.Sprintf("%s, document %d: %s: the function does not see it", s.Path, s.Index+1, s.Reason),
+		})
+	}
 	return r
 }
 

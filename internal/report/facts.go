@@ -55,7 +55,7 @@ type table struct {
 
 func (t *table) row(name, value string) {
 	if t.err == nil {
-		_, t.err = fmt.Fprintf(t.w, "%s\t%s\n", plain.Clean(name), plain.Clean(value))
+		_, t.err = fmt.Fprintf(t.w, "%s\t%s\n", plain.Line(name), plain.Line(value))
 	}
 }
 

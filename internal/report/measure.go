@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -71,16 +70,14 @@ func roundUp(n uint64) uint64 {
 
 // MeasureJSON writes the measurement as one JSON document.
 func MeasureJSON(w io.Writer, r *pipeline.Report) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(NewMeasurement(r))
+	return encodeJSON(w, NewMeasurement(r))
 }
 
 // Measure writes the measurement for a person, with the limits as Rego.
 func Measure(w io.Writer, r *pipeline.Report) error {
 	m := NewMeasurement(r)
 	p := &printer{w: w}
-	p.line("%s on %d resources", plain.Clean(m.Function.Reference), m.Items)
+	p.line("%s on %d resources", plain.Line(m.Function.Reference), m.Items)
 	p.line("  fuel    %d", m.Used.Fuel)
 	p.line("  memory  %d pages (%s)", m.Used.MemoryPages, bytesText(int64(m.Used.MemoryPages)<<16))
 	p.line("  time    %s here, with the %s", roundDuration(m.Used.Wall), r.Run.Engine)

@@ -7,6 +7,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,9 +20,21 @@ import (
 // JSON writes r as one indented JSON document, the contract named by
 // pipeline.ReportVersion.
 func JSON(w io.Writer, r *pipeline.Report) error {
-	enc := json.NewEncoder(w)
+	return encodeJSON(w, r)
+}
+
+// encodeJSON writes a value so that no line of it is a command to a CI system that
+// logs it: in JSON "#\u0023" is "##". A line that begins with "::" there is none, as
+// every line begins with a bracket or a quote.
+func encodeJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
-	return enc.Encode(r)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.ReplaceAll(b.Bytes(), []byte("##"), []byte(`#\u0023`)))
+	return err
 }
 
 // Options choose how much Text tells.
@@ -96,7 +109,7 @@ func (p *printer) result(r pipeline.Result) {
 	if r.File != "" {
 		text += " in " + r.File
 	}
-	p.line("%s", plain.Clean(text))
+	p.line("%s", plain.Line(text))
 }
 
 func resource(kind, namespace, name string) string {

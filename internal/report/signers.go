@@ -18,12 +18,12 @@ func Signers(w io.Writer, r *pipeline.Report) error {
 	if digest == "" {
 		digest = r.Function.ModuleDigest
 	}
-	p.line("%s", plain.Clean(r.Function.Reference))
+	p.line("%s", plain.Line(r.Function.Reference))
 	p.line("  digest     %s", digest)
 	if r.Trust.Pinned {
-		p.line("  verified   rule %s allows this digest by name; no signature was asked for", plain.Clean(r.Trust.Rule))
+		p.line("  verified   rule %s allows this digest by name; no signature was asked for", plain.Line(r.Trust.Rule))
 	} else {
-		p.line("  verified   it meets rule %s", plain.Clean(r.Trust.Rule))
+		p.line("  verified   it meets rule %s", plain.Line(r.Trust.Rule))
 	}
 	for _, s := range r.Signatures {
 		p.signature("signed by", s)
@@ -36,7 +36,7 @@ func Signers(w io.Writer, r *pipeline.Report) error {
 }
 
 func (p *printer) signature(verb string, s pipeline.Signature) {
-	p.line("  %s %s", verb, plain.Clean(Signer(s)))
+	p.line("  %s %s", verb, plain.Line(Signer(s)))
 	p.detail("kind", strings.TrimSpace(s.Format+" "+s.PredicateType))
 	for _, t := range s.Timestamps {
 		p.detail("time", fmt.Sprintf("%s, by %s %s", t.Time, t.Type, t.URI))
@@ -53,7 +53,7 @@ func (p *printer) signature(verb string, s pipeline.Signature) {
 }
 
 func (p *printer) detail(name, value string) {
-	p.line("    %-10s %s", name, plain.Clean(value))
+	p.line("    %-10s %s", name, plain.Line(value))
 }
 
 func (p *printer) pairs(name string, m map[string]string) {
@@ -77,9 +77,9 @@ func (p *printer) candidates(r *pipeline.Report) {
 			p.line("krmsafe:   and %d more; -o json lists them", len(r.Rejected)-i)
 			return
 		}
-		p.line("krmsafe:   did not count: %s %s: %s (%s)", plain.Clean(c.Source), short(c.Digest), plain.Clean(c.Message), c.Code)
+		p.line("krmsafe:   did not count: %s %s: %s (%s)", plain.Line(c.Source), short(c.Digest), plain.Line(c.Message), c.Code)
 		if c.Hint != "" && c.Hint != r.Outcome.Hint {
-			p.line("krmsafe:     %s", plain.Clean(c.Hint))
+			p.line("krmsafe:     %s", plain.Line(c.Hint))
 		}
 	}
 }

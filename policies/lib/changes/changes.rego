@@ -119,13 +119,13 @@ _same_but_namespace(a, b) if {
 #   changes.protected of the admission policy lists the kind.
 # custom:
 #   id: output.protected
-#   remedy: list the kind in changes.protected of the admission policy
+#   remedy: keep the resource from the function (--exclude-kind), or list its kind in changes.protected of your policy (--policy)
 protected contains r if {
 	some c in input.changes
 	is_protected(c.resource)
 	not _whole_removal(c)
 	not granted(input.granted.protected, c.resource)
-	r := reason.new(rego.metadata.rule(), sprintf("%s of a protected kind is %s", [name(c.resource), _done(c)]))
+	r := reason.new(rego.metadata.rule(), sprintf("%s is %s, and its kind is protected", [name(c.resource), _where(c)]))
 }
 
 # METADATA
@@ -376,6 +376,10 @@ _kind(resource) := sprintf("%s.%s", [resource.kind, resource.group]) if resource
 _done(c) := {"add": "added", "remove": "removed", "replace": "changed"}[c.op] if _exact(c)
 
 _done(c) := sprintf("changed at %s", [c.pointer]) if not _exact(c)
+
+_where(c) := _done(c) if c.pointer == ""
+
+_where(c) := sprintf("changed at %s", [c.pointer]) if c.pointer != ""
 
 # A change to a whole object or to one annotation is named by its operation.
 _exact(c) if c.pointer == ""

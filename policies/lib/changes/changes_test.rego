@@ -353,8 +353,8 @@ messages(list) := {r.message | some r in changes.protected with input as fixture
 
 test_messages_say_what_was_done if {
 	secret := fixture.resource("", "Secret")
-	messages([new(secret, {})]) == {"Secret shop/x of a protected kind is added"}
-	messages([change(secret, ["data", "a"], "b", "c")]) == {"Secret shop/x of a protected kind is changed at /data/a"}
+	messages([new(secret, {})]) == {"Secret shop/x is added, and its kind is protected"}
+	messages([change(secret, ["data", "a"], "b", "c")]) == {"Secret shop/x is changed at /data/a, and its kind is protected"}
 	{r.message | some r in changes.function with input as fixture.with_changes([fixture.change("remove", fixture.deployment, ["metadata", "annotations", "config.kubernetes.io/function"], "x", null)])} == {"Deployment.apps shop/web: annotation config.kubernetes.io/function is removed"}
 }
 
