@@ -14,8 +14,9 @@ type Decision struct {
 	Jail     string      `json:"jail"`     // the least that must confine the child: JailFull, JailPartial or JailNone
 	Policy   string      `json:"policy"`   // digest of the policy that decided
 
-	// Waived is what the policy would have granted, were its own reasons not
-	// against the run: for a trial in which refusals are only reported. It is
+	// Waived are the terms of a trial, in which the policy's refusal is only
+	// reported: its limits, selection, engine and jail, and neither its grants
+	// nor the real values of Secrets, which only what it allows may have. It is
 	// nil where Allow is true and where the policy itself is at fault.
 	Waived *Decision `json:"-"`
 }
@@ -148,9 +149,7 @@ func settle(out Decision, problems []Reason) Decision {
 			Remedy: "make allow depend on the reasons: allow if count(reasons) == 0",
 		})
 	case !out.Allow && len(out.Reasons) > 0:
-		proposal := out
-		proposal.Reasons, proposal.Warnings = []Reason{}, []Reason{}
-		waived = &proposal
+		waived = out.trial()
 	case !out.Allow && len(out.Reasons) == 0:
 		out.Reasons = append(out.Reasons, Reason{
 			ID: ReasonUnexplained, Message: "the policy does not allow and gives no reason",
@@ -162,4 +161,15 @@ func settle(out Decision, problems []Reason) Decision {
 		return Decision{Reasons: out.Reasons, Warnings: out.Warnings, Waived: waived}
 	}
 	return out
+}
+
+// trial gives the terms under which what the policy refuses may run where
+// refusals are only reported: whatever the policy would have handed over stays
+// with krmsafe.
+func (d Decision) trial() *Decision {
+	d.Reasons, d.Warnings, d.Grants = []Reason{}, []Reason{}, Grants{}
+	if d.View.Secrets != SecretsHidden {
+		d.View.Secrets = SecretsPlaceholders
+	}
+	return &d
 }

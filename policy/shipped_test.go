@@ -40,6 +40,34 @@ func TestShippedDecisions(t *testing.T) {
 	golden(t, "shipped.golden.json", indent(t, grants))
 }
 
+// What a policy refuses gets no grant and no value of a Secret in a trial, and
+// sees no more than the policy would have shown.
+func TestWaivedHandsNothingOver(t *testing.T) {
+	const refuses = `package krmsafe.admit
+
+allow := false
+
+reasons contains {"id": "a.b", "message": "m"}
+
+grants := {"clock": true, "random": true, "stdioPaths": true}
+
+limits := {"fuel": 7}
+`
+	for given, want := range map[string]string{
+		policy.SecretsValues: policy.SecretsPlaceholders, policy.SecretsPlaceholders: policy.SecretsPlaceholders, policy.SecretsHidden: policy.SecretsHidden,
+	} {
+		view := `view := {"secrets": "` + given + `", "match": [{"kind": "ConfigMap"}], "exclude": [{"name": "db"}]}`
+		d := admit(t, withRego(t, refuses+view), someFacts())
+		if d.Waived == nil {
+			t.Fatalf("%s: Admit = %+v, want a trial", given, d)
+		}
+		w := d.Waived
+		if w.Grants != (policy.Grants{}) || w.View.Secrets != want || w.Limits.Fuel != 7 || len(w.View.Match) != 1 || len(w.View.Exclude) != 1 {
+			t.Errorf("%s: waived %+v", given, w)
+		}
+	}
+}
+
 // A policy that only its own reasons hold up says what it would have granted;
 // one that is itself at fault does not.
 func TestWaived(t *testing.T) {

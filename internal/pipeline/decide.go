@@ -16,8 +16,9 @@ type Mode string
 const (
 	// ModeEnforce refuses what the policy refuses.
 	ModeEnforce Mode = "enforce"
-	// ModeWarn reports what the policy refuses and goes on, under the limits,
-	// view and grants that the policy would have given. It is right while a
+	// ModeWarn reports what the policy refuses and goes on, under the limits
+	// and the selection that the policy gives; grants and the real values of
+	// Secrets are for what it allows and for nothing else. It is right while a
 	// policy is being introduced. Verification, inspection, limits and the gate
 	// on the output hold all the same, and so does a policy that is itself at
 	// fault: it refuses.
