@@ -94,55 +94,78 @@ func (a *app) lock(ctx context.Context, f lockFlags, dir string) (int, error) {
 
 // makeLock verifies each function and gives the lock that follows.
 func (a *app) makeLock(ctx context.Context, f lockFlags, dir string, found []krm.FoundFunction) (pipeline.Lock, int, error) {
+	lock := pipeline.Lock{Functions: []pipeline.LockedItem{}, Dir: filepath.Dir(f.file)}
 	rego, err := f.policy.load(ctx, string(sandbox.JailFull))
 	if err != nil {
-		return pipeline.Lock{}, 0, err
+		return lock, 0, err
 	}
 	defer rego.close()
-	client, verifier, err := f.module.judges(a.getenv)
-	if err != nil {
-		return pipeline.Lock{}, 0, err
-	}
-	p, err := pipeline.New(pipeline.Config{
-		Registry: client, Verifier: verifier, AllowUnsigned: f.module.allowUnsigned, Policy: rego.policy, KRM: krm.DefaultLimits(),
-	})
-	if err != nil {
-		return pipeline.Lock{}, 0, err
-	}
+	lock.Policy = rego.policy.Digest()
 	bundles, err := f.module.trust.readBundles()
 	if err != nil {
-		return pipeline.Lock{}, 0, err
+		return lock, 0, err
 	}
-	var requests []pipeline.Request
+	tree, err := a.treeRequests(dir, found)
+	if err != nil {
+		return lock, 0, err
+	}
+	var named []pipeline.Request
 	for _, image := range f.images {
-		requests = append(requests, pipeline.Request{Image: image})
+		named = append(named, pipeline.Request{Image: image})
 	}
-	for _, fn := range found {
-		if fn.Err != nil {
-			_, _ = fmt.Fprintf(a.err, "krmsafe: warning: %s is not locked: %s\n", plain.Line(fn.Path), plain.Line(fn.Err.Error()))
-			continue
-		}
-		req := pipeline.Request{Image: fn.Spec.Image, File: fn.Spec.File}
-		if req.File != "" && !filepath.IsAbs(req.File) {
-			req.File = filepath.Join(dir, filepath.Dir(filepath.FromSlash(fn.Path)), req.File)
-		}
-		requests = append(requests, req)
-	}
-	lock := pipeline.Lock{Policy: rego.policy.Digest(), Functions: []pipeline.LockedItem{}}
-	for _, req := range requests {
-		req.Bundles, req.Input, req.FailOn = bundles, &krm.ResourceList{}, pipeline.FailNever
-		rep, err := p.Verify(ctx, req)
+	for _, part := range []struct {
+		requests   []pipeline.Request
+		publicOnly bool // as in a run: what a tree names is not the operator's choice
+	}{{named, false}, {tree, true}} {
+		f.module.registry.publicOnly = part.publicOnly
+		client, verifier, err := f.module.judges(a.getenv)
 		if err != nil {
 			return lock, 0, err
 		}
-		if code := rep.Outcome.ExitCode(); code != pipeline.ExitOK {
-			return lock, code, report.Text(a.err, rep, report.Options{})
+		p, err := pipeline.New(pipeline.Config{
+			Registry: client, Verifier: verifier, AllowUnsigned: f.module.allowUnsigned, Policy: rego.policy, KRM: krm.DefaultLimits(),
+		})
+		if err != nil {
+			return lock, 0, err
 		}
-		if lock.Find(rep.Function.Reference) == nil {
-			lock.Functions = append(lock.Functions, pipeline.Locked(rep))
+		for _, req := range part.requests {
+			req.Bundles, req.Input, req.FailOn = bundles, &krm.ResourceList{}, pipeline.FailNever
+			rep, err := p.Verify(ctx, req)
+			if err != nil {
+				return lock, 0, err
+			}
+			if code := rep.Outcome.ExitCode(); code != pipeline.ExitOK {
+				return lock, code, report.Text(a.err, rep, report.Options{})
+			}
+			if item := pipeline.Locked(rep, lock.Dir); lock.Find(item.Reference) == nil {
+				lock.Functions = append(lock.Functions, item)
+			}
 		}
 	}
 	return lock, pipeline.ExitOK, nil
+}
+
+// treeRequests turns what a tree names into requests. A container or a program is
+// not krmsafe's to lock, and said to be left out; any other annotation that names
+// no module is an error, since the lock would be silent about it.
+func (a *app) treeRequests(dir string, found []krm.FoundFunction) ([]pipeline.Request, error) {
+	var requests []pipeline.Request
+	for _, fn := range found {
+		var syntax *krm.SyntaxError
+		if errors.As(fn.Err, &syntax) && syntax.Code == "function.runtime" {
+			_, _ = fmt.Fprintf(a.err, "krmsafe: warning: %s is not locked: %s\n", plain.Line(fn.Path), plain.Line(fn.Err.Error()))
+			continue
+		}
+		if fn.Err != nil {
+			return nil, fmt.Errorf("reading the function of %s: %w", fn.Path, fn.Err)
+		}
+		req := pipeline.Request{Image: fn.Spec.Image, File: fn.Spec.File}
+		if err := confine(&req, filepath.Join(dir, filepath.Dir(filepath.FromSlash(fn.Path)))); err != nil {
+			return nil, err
+		}
+		requests = append(requests, req)
+	}
+	return requests, nil
 }
 
 // checkLock compares the lock on disk with the one that would be written.
@@ -191,6 +214,7 @@ func (f *lockedFlags) read() (*pipeline.Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", file, err)
 	}
+	lock.Dir = filepath.Dir(file)
 	return lock, nil
 }
 

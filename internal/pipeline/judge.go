@@ -59,6 +59,9 @@ func (j *judgement) fetch(ctx context.Context) error {
 		return err
 	}
 	j.report.Function = functionOf(j.req, Function{Source: ref.Source, Reference: ref.String()})
+	if !j.covered(ref) {
+		return nil
+	}
 	pinned, ok := j.pinned(ref)
 	if !ok {
 		return nil

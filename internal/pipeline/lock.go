@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"regexp"
 	"slices"
 
 	"github.com/krmsafe/krmsafe/internal/oci"
@@ -25,6 +27,10 @@ type Lock struct {
 	Version   string       `json:"version"`
 	Policy    string       `json:"policy"`
 	Functions []LockedItem `json:"functions"`
+
+	// Dir is the folder of the lock file: local files are named relative to it,
+	// wherever krmsafe is started.
+	Dir string `json:"-"`
 }
 
 // A LockedItem pins one reference. Digest is empty for a local file.
@@ -35,8 +41,9 @@ type LockedItem struct {
 	Signers      []string `json:"signers"`
 }
 
-// ParseLock reads a lock file strictly: an unknown field, another version, a
-// reference twice or anything behind the document is an error.
+// ParseLock reads a lock file strictly. It must be, but for line ends, what Encode
+// writes: a field twice, an unknown one, one in other letters or another order is
+// an error, so that a reviewer and krmsafe read the same.
 func ParseLock(data []byte) (*Lock, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
@@ -52,10 +59,19 @@ func ParseLock(data []byte) (*Lock, error) {
 	}
 	seen := map[string]bool{}
 	for _, f := range l.Functions {
-		if f.Reference == "" || f.ModuleDigest == "" || seen[f.Reference] {
+		_, err := oci.ParseRef(f.Reference)
+		image := err == nil
+		if f.Reference == "" || !isDigest(f.ModuleDigest) || image != isDigest(f.Digest) || f.Signers == nil || seen[f.Reference] {
 			return nil, fmt.Errorf("the entry for %q is incomplete or there twice", f.Reference)
 		}
 		seen[f.Reference] = true
+	}
+	canonical, err := l.Encode()
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(bytes.TrimSpace(canonical), bytes.TrimSpace(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")))) {
+		return nil, errors.New("it is not as krmsafe lock writes it: a field stands twice, or in other letters or another order")
 	}
 	return &l, nil
 }
@@ -69,6 +85,10 @@ func (l Lock) Encode() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+func isDigest(s string) bool { return digestForm.MatchString(s) }
+
 // Find gives the entry of a reference, nil where there is none.
 func (l *Lock) Find(reference string) *LockedItem {
 	for i := range l.Functions {
@@ -79,9 +99,31 @@ func (l *Lock) Find(reference string) *LockedItem {
 	return nil
 }
 
-// Locked is the entry that a verified report stands for.
-func Locked(r *Report) LockedItem {
-	item := LockedItem{Reference: r.Function.Reference, Digest: r.Function.Digest, ModuleDigest: r.Function.ModuleDigest, Signers: []string{}}
+// lockName is what a module is called in a lock whose file lies in dir: an image by its
+// reference, a local file by its path from there.
+func (f Function) lockName(dir string) string {
+	if f.Source != "file" {
+		return f.Reference
+	}
+	base, err := filepath.Abs(dir)
+	if err != nil {
+		return f.Reference
+	}
+	path, err := filepath.Abs(f.Reference)
+	if err != nil {
+		return f.Reference
+	}
+	rel, err := filepath.Rel(base, path)
+	if err != nil {
+		return f.Reference
+	}
+	return filepath.ToSlash(rel)
+}
+
+// Locked is the entry, in a lock whose file lies in dir, that a verified report
+// stands for.
+func Locked(r *Report, dir string) LockedItem {
+	item := LockedItem{Reference: r.Function.lockName(dir), Digest: r.Function.Digest, ModuleDigest: r.Function.ModuleDigest, Signers: []string{}}
 	for _, s := range r.Signatures {
 		item.Signers = append(item.Signers, signer(s))
 	}
@@ -121,9 +163,9 @@ func (j *judgement) locked() {
 	if lock == nil || j.refused() {
 		return
 	}
-	entry := lock.Find(j.name())
+	found := Locked(j.report, lock.Dir)
+	entry := lock.Find(found.Reference)
 	const hint = "if the change is meant, run krmsafe lock and review what it writes"
-	found := Locked(j.report)
 	switch {
 	case entry == nil:
 		j.refuse(StageVerify, "lock.missing", j.name()+" is not locked", "add it with krmsafe lock, and review the change")

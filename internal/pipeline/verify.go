@@ -68,6 +68,21 @@ func (j *judgement) verifySignatures(ctx context.Context) error {
 	return nil
 }
 
+// covered refuses a reference that no rule of the trust policy is about, before
+// anybody is asked for it.
+func (j *judgement) covered(ref oci.Ref) bool {
+	if j.p.cfg.Verifier == nil || j.lenient {
+		return true
+	}
+	_, err := j.p.cfg.Verifier.Rule(ref.String())
+	var refusal *verify.RefusalError
+	if errors.As(err, &refusal) {
+		j.refuse(StageVerify, refusal.Code, j.about(refusal.Message), refusal.Hint)
+		return false
+	}
+	return true
+}
+
 func (j *judgement) refuseUntrusted() {
 	if j.artifact == nil {
 		j.refuse(StageVerify, "verify.unsigned_file", fmt.Sprintf("%s is a local file, and nobody is trusted to have signed it", j.name()),
