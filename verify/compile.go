@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -73,11 +74,13 @@ func compilePolicy(p *TrustPolicy) (*trustRoot, []rule, error) {
 			return nil, nil, err
 		}
 		for k, m := range r.match {
-			if first, ok := owner[m.text]; ok {
+			// "a/*" and "a/**" are equally specific for what both match.
+			same := strings.ReplaceAll(m.text, "**", "*")
+			if first, ok := owner[same]; ok {
 				return nil, nil, policyError("trust.match", fmt.Sprintf("%s.match[%d]", field, k),
-					"the pattern %q is that of rule %d, too", m.text, first+1)
+					"the pattern %q is as specific as one of rule %d, and neither would win", m.text, first+1)
 			}
-			owner[m.text] = i
+			owner[same] = i
 		}
 		rules = append(rules, r)
 	}
@@ -290,6 +293,15 @@ func (out *authority) compileKeyless(field string, a *Authority) error {
 	}
 	if err := k.compileExtensions(field, a.Keyless); err != nil {
 		return err
+	}
+	for i, id := range k.identities {
+		if len(k.extensions) == 0 && id.subject.anybody() {
+			return &PolicyError{
+				Code: "trust.identity", Field: fmt.Sprintf("%s.identities[%d]", field, i),
+				Message: "the expression for the subject fits everybody whom the issuer vouches for",
+				Hint:    "name the e-mail address or workflow that signs, or what else the certificate must say under extensions",
+			}
+		}
 	}
 	out.keyless = k
 	out.modes = modes{log: a.Log != None, sct: a.SCT != None, tsa: a.TSA == Required}

@@ -75,6 +75,11 @@ func (t text) matches(s string) bool {
 	return t.exact != "" && t.exact == s
 }
 
+// anybody reports whether an expression fits names that nobody can have meant.
+func (t text) anybody() bool {
+	return t.re != nil && t.matches("nobody@nowhere.invalid") && t.matches("https://nowhere.invalid/nobody")
+}
+
 func (t text) String() string {
 	if t.re != nil {
 		return "match " + t.re.String()

@@ -256,7 +256,7 @@ func TestFlags(t *testing.T) {
 		{"key with type", verify.Flags{Keys: []verify.Key{{PEM: k.PublicPEM()}}, PredicateTypes: []string{"x"}}, signed(t, k, digest, nil), "verify.attestation"},
 		{"key with short type", verify.Flags{Keys: []verify.Key{{PEM: k.PublicPEM()}}, PredicateTypes: []string{"slsaprovenance1"}}, signed(t, k, digest, nil), "verify.attestation"},
 		{"identity", github, good, ""},
-		{"identity by expression", verify.Flags{CertificateIdentityRegexp: "^.*$", CertificateOIDCIssuerRegexp: "^https://.*$", TrustedRoot: root}, good, ""},
+		{"identity by expression", verify.Flags{CertificateIdentityRegexp: "^https://github\\.com/acme/.*$", CertificateOIDCIssuerRegexp: "^https://.*$", TrustedRoot: root}, good, ""},
 		{"workflow", with(func(f *verify.Flags) {
 			f.GitHubWorkflowTrigger, f.GitHubWorkflowName, f.GitHubWorkflowRepository, f.GitHubWorkflowRef = "push", "release", "acme/fns", "refs/tags/v1"
 			f.GitHubWorkflowSHA = "1234567890abcdef1234567890abcdef12345678"
