@@ -88,9 +88,18 @@ func (l *local) tryCanaries(ctx context.Context, permitted []string) error {
 	return nil
 }
 
+// worstFlags lower every safety but AllowUnsigned: a policy that honours that
+// one, as the baseline does, is no permissive one.
+func worstFlags() Flags {
+	return Flags{
+		RequireJail: JailNone, Mode: "warn", InsecureIgnoreTLog: true, InsecureIgnoreSCT: true,
+		PermissivePolicy: []string{CanaryEmpty, CanaryUnsigned, CanaryWorst, CanaryOutput},
+	}
+}
+
 func worstFacts() Facts {
 	facts := Facts{
-		Request: Request{Source: "registry", Reference: "registry.invalid/unknown/function:latest", Registry: "registry.invalid", Repository: "unknown/function", Tag: "latest", Flags: Flags{RequireJail: JailNone}},
+		Request: Request{Source: "registry", Reference: "registry.invalid/unknown/function:latest", Registry: "registry.invalid", Repository: "unknown/function", Tag: "latest", Flags: worstFlags()},
 		Module: Module{
 			SizeBytes: 64 * mib, Functions: 1_000_000, CodeBytes: 60 * mib, LargestFunctionBytes: 60 * mib, DeepestNesting: 1_000_000,
 			Memory:  Memory{Declared: true, Imported: true, MinPages: 65536, MaxPages: 65536},

@@ -43,6 +43,11 @@ type Request struct {
 type Flags struct {
 	AllowUnsigned bool   `json:"allowUnsigned" doc:"Whether --allow-unsigned was given."`
 	RequireJail   string `json:"requireJail" doc:"What --require-jail asks for; full unless the operator asked for less." enum:"full,partial,none"`
+	// Mode is empty where the caller has none, and then as good as enforce.
+	Mode               string   `json:"mode" doc:"What --mode asks for; warn runs what the policy refuses, without grants and without the values of Secrets." enum:"enforce,warn"`
+	PermissivePolicy   []string `json:"permissivePolicy" doc:"What --permissive-policy lets this policy allow, sorted."`
+	InsecureIgnoreTLog bool     `json:"insecureIgnoreTLog" doc:"Whether --insecure-ignore-tlog was given; a trust policy file that says it shows in the timestamps of a signature."`
+	InsecureIgnoreSCT  bool     `json:"insecureIgnoreSCT" doc:"Whether --insecure-ignore-sct was given."`
 }
 
 // Verified is what signature verification established.

@@ -32,6 +32,10 @@ func (r Request) normalize() Request {
 	if r.Flags.RequireJail == "" {
 		r.Flags.RequireJail = "full"
 	}
+	if r.Flags.Mode == "" {
+		r.Flags.Mode = "enforce"
+	}
+	r.Flags.PermissivePolicy = sortedSet(r.Flags.PermissivePolicy)
 	return r
 }
 

@@ -215,7 +215,7 @@ func (a *app) pipeline(ctx context.Context, f runFlags, box *sandbox.Sandbox) (p
 	p, err = pipeline.New(pipeline.Config{
 		Registry: client, Verifier: verifier, AllowUnsigned: f.module.allowUnsigned, Lock: lock, Policy: rego.policy, PolicyName: rego.name,
 		Sandbox: box, Runtime: runtimeFacts(f.sandbox.engine, f.sandbox.jail), Date: today(), KRM: krm.DefaultLimits(),
-		Mode: pipeline.Mode(f.mode), Random: rand.Reader,
+		Mode: pipeline.Mode(f.mode), Random: rand.Reader, Flags: f.lowered(),
 	})
 	if err != nil {
 		loading.close()

@@ -23,7 +23,9 @@ func (j *judgement) facts() policy.Facts {
 	}
 	f.Request.Date = j.p.cfg.Date
 	f.Request.NamedBy = j.req.NamedBy
-	f.Request.Flags = policy.Flags{AllowUnsigned: j.p.cfg.AllowUnsigned, RequireJail: j.p.cfg.Runtime.Jail}
+	f.Request.Flags = j.p.cfg.Flags
+	f.Request.Flags.AllowUnsigned, f.Request.Flags.RequireJail = j.p.cfg.AllowUnsigned, j.p.cfg.Runtime.Jail
+	f.Request.Flags.Mode = string(j.p.cfg.Mode)
 	if j.artifact != nil {
 		f.Unverified.Annotations = j.artifact.Annotations
 	}

@@ -56,6 +56,10 @@ type Config struct {
 	PolicyName string
 	// Sandbox runs what was allowed. It must not be nil for Run.
 	Sandbox *sandbox.Sandbox
+	// Flags are what else the operator asked for that lowers safety, for the
+	// policy to see: PermissivePolicy, InsecureIgnoreTLog, InsecureIgnoreSCT.
+	// The other flags follow from AllowUnsigned, Runtime and Mode.
+	Flags policy.Flags
 	// Runtime is what the policy is told of the place where the module runs.
 	Runtime policy.Runtime
 	// Date is the day of the run in UTC, YYYY-MM-DD, for dated exceptions in

@@ -2,7 +2,7 @@
 # title: CI gate
 # description: >-
 #   For a pipeline that must give the same answer each time and leave a trace. The module is signed and named by digest,
-#   --allow-unsigned and --require-jail are not honoured, and nothing is granted that would make two runs differ.
+#   --allow-unsigned, --require-jail and --insecure-ignore-* are not honoured, and nothing is granted that would make two runs differ.
 #   Dated exceptions in data.params.exceptions excuse single reasons for single digests; each shows as a warning.
 package krmsafe.admit
 
@@ -25,6 +25,8 @@ allow if count(reasons) == 0
 reasons contains r if some r in signature.required
 
 reasons contains r if some r in runtime.no_lesser_jail
+
+reasons contains r if some r in runtime.no_ignored_log
 
 reasons contains r if some r in runtime.full_jail
 

@@ -16,6 +16,8 @@ test_denied if {
 	not admit.allow with input as fixture.unsigned_facts
 	ids({"verified": {"signed": false}, "request": {"flags": {"allowUnsigned": true}}}) == {"signature.missing"}
 	ids({"request": {"flags": {"requireJail": "none"}}}) == {"runtime.require_jail"}
+	ids({"request": {"flags": {"insecureIgnoreTLog": true}}}) == {"runtime.ignored_log"}
+	ids({"request": {"flags": {"insecureIgnoreSCT": true}}}) == {"runtime.ignored_log"}
 	ids({"runtime": {"jail": "partial"}}) == {"runtime.jail"}
 	ids({"module": {"entryPoint": ""}}) == {"module.no_entry_point"}
 	ids({"module": {"memory": {"minPages": 8193}}}) == {"limits.memory"}

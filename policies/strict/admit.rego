@@ -26,6 +26,8 @@ reasons contains r if some r in source.pinned
 
 reasons contains r if some r in source.registry_only
 
+reasons contains r if some r in runtime.no_ignored_log
+
 reasons contains r if some r in runtime.full_jail
 
 reasons contains r if some r in module.baseline

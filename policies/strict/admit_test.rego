@@ -17,6 +17,8 @@ test_denied if {
 	ids({"verified": {"signed": false}, "request": {"flags": {"allowUnsigned": true}}}) == {"signature.missing"}
 	ids({"request": {"pinned": false}}) == {"source.not_pinned"}
 	ids({"request": {"source": "oci-layout"}}) == {"source.not_registry"}
+	ids({"request": {"flags": {"insecureIgnoreTLog": true}}}) == {"runtime.ignored_log"}
+	ids({"request": {"flags": {"insecureIgnoreSCT": true}}}) == {"runtime.ignored_log"}
 	ids({"runtime": {"jail": "partial"}}) == {"runtime.jail"}
 	ids({"module": {"entryPoint": ""}}) == {"module.no_entry_point"}
 	ids({"module": {"importClasses": ["fs", "stdio"]}}) == {"module.import_class"}

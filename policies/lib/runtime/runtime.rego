@@ -25,3 +25,19 @@ no_lesser_jail contains r if {
 	input.request.flags.requireJail != "full"
 	r := reason.new(rego.metadata.rule(), sprintf("--require-jail=%s was given", [input.request.flags.requireJail]))
 }
+
+# METADATA
+# title: The operator does without no log
+# custom:
+#   id: runtime.ignored_log
+#   remedy: leave out --insecure-ignore-tlog and --insecure-ignore-sct
+no_ignored_log contains r if {
+	some flag, given in _ignored
+	given
+	r := reason.new(rego.metadata.rule(), sprintf("%s was given", [flag]))
+}
+
+_ignored := {
+	"--insecure-ignore-tlog": input.request.flags.insecureIgnoreTLog,
+	"--insecure-ignore-sct": input.request.flags.insecureIgnoreSCT,
+}

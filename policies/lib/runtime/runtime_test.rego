@@ -18,3 +18,12 @@ test_no_lesser_jail_denied if {
 	document := object.union(fixture.facts, {"request": {"flags": {"requireJail": "none"}}})
 	{r.id | some r in runtime.no_lesser_jail with input as document} == {"runtime.require_jail"}
 }
+
+test_no_ignored_log_allowed if count(runtime.no_ignored_log) == 0 with input as fixture.facts
+
+test_no_ignored_log_denied if {
+	every flag in ["insecureIgnoreTLog", "insecureIgnoreSCT"] {
+		document := object.union(fixture.facts, {"request": {"flags": {flag: true}}})
+		{r.id | some r in runtime.no_ignored_log with input as document} == {"runtime.ignored_log"}
+	}
+}
