@@ -71,6 +71,9 @@ func explain(err error) (code int, hint string) {
 	case errors.As(err, &layout):
 		return pipeline.ExitError, layout.Hint
 	case errors.As(err, &registry):
+		if registry.Hint == "" && registry.Status == 0 {
+			return pipeline.ExitError, "check the registry's name and the network; without one, pull it elsewhere and name it as oci-layout:DIR"
+		}
 		return pipeline.ExitError, registry.Hint
 	case errors.Is(err, fs.ErrNotExist):
 		return pipeline.ExitError, "check the path; it is relative to the current folder"

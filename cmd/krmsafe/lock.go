@@ -207,6 +207,9 @@ func (f *lockedFlags) read() (*pipeline.Lock, error) {
 	}
 	file := f.file
 	data, err := readBounded(file, pipeline.MaxLockBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &pipeline.UsageError{Message: "there is no lock " + file, Hint: "write it with krmsafe lock, or name it with --lock-file"}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the lock: %w", err)
 	}

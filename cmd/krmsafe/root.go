@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +52,8 @@ environment, in a process of its own, and what it returns is checked.`,
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &pipeline.UsageError{Message: err.Error(), Hint: cmd.CommandPath() + " --help lists the flags"}
+		message, _, _ := strings.Cut(err.Error(), ": strconv.") // how Go says it
+		return &pipeline.UsageError{Message: message, Hint: cmd.CommandPath() + " --help lists the flags"}
 	})
 	root.AddCommand(a.runCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.trustCommand(), a.policyCommand(), a.versionCommand())
 	return root

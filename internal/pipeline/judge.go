@@ -74,7 +74,7 @@ func (j *judgement) fetch(ctx context.Context) error {
 		j.refuse(StageFetch, bad.Code, j.about(bad.Error()), bad.Hint)
 		return nil
 	case errors.As(err, &large):
-		j.refuse(StageFetch, large.Limit, j.about(large.Error()), large.Hint)
+		j.refuse(StageFetch, large.Limit, j.about(strings.TrimSuffix(large.Error(), " ("+large.Limit+")")), large.Hint)
 		return nil
 	case err != nil:
 		return err
