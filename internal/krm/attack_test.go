@@ -17,7 +17,13 @@ func TestOutputAttacks(t *testing.T) {
 - apiVersion: kustomize.config.k8s.io/v1beta1
   kind: Kustomization
   metadata: {name: k, annotations: {config.kubernetes.io/function: "wasip1: {file: f.wasm}"}}
+- apiVersion: example.com/v1
+  kind: AllowList
+  metadata: {name: allowed}
+  spec: {a: b}
 `
+	// What is planted inside another object, where kubectl and kustomize find it.
+	const planted = `{apiVersion: v1, kind: ConfigMap, metadata: {name: own, annotations: {config.kubernetes.io/function: "exec: {path: ./x}"}}}`
 	config := func(annotations string) string {
 		return "- apiVersion: v1\n  kind: ConfigMap\n  metadata:\n    name: new\n    annotations:\n" + annotations
 	}
@@ -39,6 +45,16 @@ func TestOutputAttacks(t *testing.T) {
 		{"adds a Kptfile", "output.steering_object", appended("- {apiVersion: kpt.dev/v1, kind: Kptfile, metadata: {name: x}}\n")},
 		{"adds a builtin", "output.steering_object", appended("- {apiVersion: builtin, kind: PatchTransformer, metadata: {name: x}}\n")},
 		{"adds a List", "output.list", appended("- {apiVersion: v1, kind: List, items: []}\n")},
+		{"adds a list of a kind of its own", "output.list", appended("- {apiVersion: example.com/v1, kind: WidgetList, metadata: {name: x}, items: [" + planted + "]}\n")},
+		{"adds a list without items yet", "output.list", appended("- {apiVersion: example.com/v1, kind: WidgetList, metadata: {name: x}}\n")},
+		{"adds an object with items", "output.list", appended("- {apiVersion: example.com/v1, kind: Widget, metadata: {name: x}, items: [" + planted + "]}\n")},
+		{"adds an object with no items yet", "output.list", appended("- {apiVersion: example.com/v1, kind: Widget, metadata: {name: x}, items: []}\n")},
+		{"adds an object with null for items", "output.list", appended("- {apiVersion: example.com/v1, kind: Widget, metadata: {name: x}, items: null}\n")},
+		{"adds an object with items under an escaped key", "output.list", appended("- {apiVersion: example.com/v1, kind: Widget, metadata: {name: x}, \"it\\x65ms\": [" + planted + "]}\n")},
+		{"adds an object with items under a tagged key", "output.list", appended("- {apiVersion: example.com/v1, kind: Widget, metadata: {name: x}, !!str items: [" + planted + "]}\n")},
+		{"gives items to an old resource", "output.list", replaced("  spec:\n", "  items: ["+planted+"]\n  spec:\n")},
+		{"gives items to an old list kind", "output.list", replaced("  metadata: {name: allowed}\n", "  metadata: {name: allowed}\n  items: ["+planted+"]\n")},
+		{"gives items to a Secret", "output.list", replaced("  stringData:\n", "  items: ["+planted+"]\n  stringData:\n")},
 		{"adds a ResourceList", "output.list", appended("- {apiVersion: config.kubernetes.io/v1, kind: ResourceList, items: []}\n")},
 		{"adds a kind with a space", "output.item", appended("- {apiVersion: v1, kind: \"Secret \", metadata: {name: x}}\n")},
 		{"adds a group that begins with a slash", "output.item", appended("- {apiVersion: /v1, kind: Secret, metadata: {name: x}}\n")},

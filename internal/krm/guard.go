@@ -35,6 +35,10 @@ func guardAdded(id Identity, n *yaml.Node) (path string, index int, err error) {
 		return "", 0, problemf("steering_object", n.Line, n.Column, "the function adds a %q, which steers a tool", id.Kind).
 			withHint("keep such objects out of what functions make")
 	}
+	if endsInList(id) {
+		return "", 0, problemf("list", n.Line, n.Column, "the function adds a %q, which kustomize takes for a list of resources", short(id.Kind)).
+			withHint("the function must return each object on its own")
+	}
 	if !plainKind.MatchString(id.Kind) || !plainAPIVersion.MatchString(scalarField(n, "apiVersion")) {
 		return "", 0, problemf("item", n.Line, n.Column, "the function adds an object of the kind %q and the apiVersion %q, which Kubernetes does not have", short(id.Kind), short(scalarField(n, "apiVersion"))).
 			withHint("a kind is a word of letters and digits, an apiVersion is GROUP/VERSION or VERSION")

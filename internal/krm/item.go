@@ -45,9 +45,8 @@ func newItem(n *yaml.Node) (*Item, error) {
 	if err := checkIdentity(n); err != nil {
 		return nil, err
 	}
-	if isListKind(id) {
-		return nil, problemf("list", n.Line, n.Column, "an item is a %q, which holds resources of its own", id.Kind).
-			withHint("put the resources themselves into items")
+	if err := checkNoList(id, n); err != nil {
+		return nil, err
 	}
 	return itemOf(id, n), nil
 }

@@ -11,6 +11,11 @@
 // and refused in output. What the gate does not do: it does not check an object against its schema, and it leaves
 // untouched resources as the text they were.
 //
+// No resource has a field items at its top: kubectl takes any such object for a list and kustomize any whose kind ends
+// in List, so what stands there would be objects that no view, policy or redaction knows. Lists among manifests that
+// are nothing but lists are divided; every other such object is refused, in input (input.list) and in output
+// (output.list). A custom resource that has a field of that name cannot be applied with kubectl, and cannot be read here.
+//
 // A run of a function is an Exchange: it makes the function's input from a list and a view, and takes its answer apart.
 // What leaves is the input, changed at the places that the Output's changes name and nowhere else. Parse and Output work
 // with as many goroutines as there are processors and keep text instead of trees, so that a list takes little more

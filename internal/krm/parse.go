@@ -259,12 +259,6 @@ func isList(root *yaml.Node) error {
 	}
 }
 
-// isListKind says whether an identity is one of the core kinds that hold other resources.
-func isListKind(id Identity) bool {
-	return id.Kind == "List" || id.Group == "" && len(id.Kind) > 4 && id.Kind[len(id.Kind)-4:] == "List" ||
-		id.Kind == "ResourceList" && id.Group == "config.kubernetes.io"
-}
-
 // checkIdentity demands that the fields by which an object is known are strings that can be shown.
 func checkIdentity(n *yaml.Node) error {
 	for _, key := range []string{"apiVersion", "kind"} {

@@ -6,9 +6,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ReadStream reads what an operator pipes in: one ResourceList, or plain manifests divided by "---". A v1 List among
-// manifests is replaced by its items; documents that are empty are passed over, and one that is not a
-// Kubernetes object is an error. ResourceList.Plain tells the two apart. The error is a *SyntaxError.
+// ReadStream reads what an operator pipes in: one ResourceList, or plain manifests divided by "---". A List of resources,
+// of any kind whose name ends in List, is replaced by its items among manifests, and any other object with a field items
+// is refused; documents that are empty are passed over, and one that is not a Kubernetes object is an error.
+// ResourceList.Plain tells the two apart. The error is a *SyntaxError.
 func ReadStream(data []byte, limits Limits) (*ResourceList, error) {
 	g := &gate{limits: limits, expand: true}
 	rl, err := readStream(data, g)
@@ -72,7 +73,7 @@ func readDocument(rl *ResourceList, path string, index int, d document, g *gate)
 	if err := g.pass(root); err != nil {
 		return err
 	}
-	if isListKind(id) {
+	if isListKind(id) || endsInList(id) && isSequence(field(root, "items")) {
 		return unwrap(rl, path, index, root, g.limits)
 	}
 	it, err := newItem(root)
@@ -94,29 +95,6 @@ func skip(rl *ResourceList, path string, index int, root *yaml.Node, reason stri
 			withHint("pass resources alone")
 	}
 	rl.Skipped = append(rl.Skipped, Skipped{Path: path, Index: index, Reason: reason})
-	return nil
-}
-
-// unwrap adds the items of a List in its place.
-func unwrap(rl *ResourceList, path string, index int, root *yaml.Node, limits Limits) error {
-	if scalarField(root, "kind") == "ResourceList" {
-		return problemf("documents", root.Line, root.Column, "a ResourceList stands among manifests").
-			withHint("pass the ResourceList alone")
-	}
-	items := field(root, "items")
-	if items == nil || items.Kind != yaml.SequenceNode {
-		return problemf("list", root.Line, root.Column, "the List has no items")
-	}
-	for _, n := range items.Content {
-		it, err := newItem(n)
-		if err != nil {
-			return err
-		}
-		it.Path, it.Index = path, index
-		if err := add(rl, it, limits); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
