@@ -118,7 +118,7 @@ func (a *app) makeLock(ctx context.Context, f lockFlags, dir string, found []krm
 		publicOnly bool // as in a run: what a tree names is not the operator's choice
 	}{{named, false}, {tree, true}} {
 		f.module.registry.publicOnly = part.publicOnly
-		client, verifier, err := f.module.judges(a.getenv)
+		client, verifier, err := f.module.judges(a)
 		if err != nil {
 			return lock, 0, err
 		}

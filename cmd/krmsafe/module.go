@@ -40,12 +40,12 @@ func (f *moduleFlags) register(cmd *cobra.Command) {
 
 // judges gives what fetches and what verifies. The verifier is nil where nobody
 // is trusted.
-func (f *moduleFlags) judges(getenv func(string) string) (*oci.Client, *verify.Verifier, error) {
+func (f *moduleFlags) judges(a *app) (*oci.Client, *verify.Verifier, error) {
 	trust, err := f.trust.policy()
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := f.registry.client(getenv, trust.Mirrors)
+	client, err := f.registry.client(a, trust.Mirrors)
 	if err != nil || len(trust.Rules) == 0 {
 		return client, nil, err
 	}
@@ -78,7 +78,7 @@ func (f *registryFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&f.timeout, "pull-timeout", time.Minute, "time that fetching the module may take")
 }
 
-func (f *registryFlags) client(getenv func(string) string, mirrors []verify.Mirror) (*oci.Client, error) {
+func (f *registryFlags) client(a *app, mirrors []verify.Mirror) (*oci.Client, error) {
 	cfg := oci.Config{
 		Offline:         f.offline,
 		PublicOnly:      f.publicOnly,
@@ -88,10 +88,11 @@ func (f *registryFlags) client(getenv func(string) string, mirrors []verify.Mirr
 		Platform:        f.platform,
 		Timeout:         f.timeout,
 		Proxy:           http.ProxyFromEnvironment,
+		Progress:        progress(a.err),
 		UserAgent:       "krmsafe/" + readVersion().Version,
 	}
 	if len(cfg.CredentialFiles) == 0 {
-		cfg.CredentialFiles = slices.DeleteFunc(oci.CredentialPaths(getenv), unreadable)
+		cfg.CredentialFiles = slices.DeleteFunc(oci.CredentialPaths(a.getenv), unreadable)
 	}
 	for _, pair := range f.tokenHosts {
 		registry, host, ok := strings.Cut(pair, "=")
@@ -106,7 +107,7 @@ func (f *registryFlags) client(getenv func(string) string, mirrors []verify.Mirr
 	for _, m := range mirrors {
 		cfg.Mirrors = append(cfg.Mirrors, oci.Mirror(m))
 	}
-	if blobs, err := f.cache(getenv); err != nil {
+	if blobs, err := f.cache(a.getenv); err != nil {
 		return nil, err
 	} else if blobs != nil {
 		cfg.Cache = blobs

@@ -59,7 +59,7 @@ func (a *app) checkPolicy(ctx context.Context, f policyCheckFlags, args []string
 	f.policy.name(args)
 	named := f.policy.onDisk()
 	f.policy.sources = slices.DeleteFunc(f.policy.sources, isRegoTest) // a test is no part of the policy
-	f.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return f.registry.client(a.getenv, nil) })
+	f.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return f.registry.client(a, nil) })
 	cfg, foreign, err := f.policy.config()
 	if err != nil {
 		return err

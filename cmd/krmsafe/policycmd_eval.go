@@ -70,7 +70,7 @@ func (a *app) evalPolicy(ctx context.Context, f policyEvalFlags, args []string) 
 		return 0, &pipeline.UsageError{Message: "--document says all that is judged", Hint: "leave out the resources, the functionConfig and the module"}
 	}
 	registry := f.module.registry // as the operator set it
-	f.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return registry.client(a.getenv, nil) })
+	f.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return registry.client(a, nil) })
 	rego, err := f.policy.load(ctx, f.sandbox.jail)
 	if err != nil {
 		return 0, err

@@ -159,7 +159,7 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	// here, and behind the wait for whoever writes the input.
 	go func() { _, _ = box.Prepare(ctx) }()
 	registry := f.module.registry // as the operator set it, whatever the module's reference changes below
-	f.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return registry.client(a.getenv, nil) })
+	f.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return registry.client(a, nil) })
 	f.loading = f.policy.start(ctx, f.sandbox.jail)
 	defer f.loading.close()
 	input, err := a.input(args, f.fnConfig)
@@ -196,7 +196,7 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 
 // pipeline puts together what the flags name. end gives up what it holds.
 func (a *app) pipeline(ctx context.Context, f runFlags, box *sandbox.Sandbox) (p *pipeline.Pipeline, end func(), err error) {
-	client, verifier, err := f.module.judges(a.getenv)
+	client, verifier, err := f.module.judges(a)
 	if err != nil {
 		return nil, nil, err
 	}

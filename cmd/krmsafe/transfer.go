@@ -35,7 +35,7 @@ as a run from the registry does. What is printed is the digest.`,
 			if err != nil {
 				return err
 			}
-			client, err := f.client(a.getenv, nil)
+			client, err := f.client(a, nil)
 			if err != nil {
 				return err
 			}
@@ -86,7 +86,7 @@ run is not published.`,
 			if _, err := sandbox.Inspect(module); err != nil {
 				return fmt.Errorf("%s cannot be run, and so is not published: %w", args[0], err)
 			}
-			client, err := f.client(a.getenv, nil)
+			client, err := f.client(a, nil)
 			if err != nil {
 				return err
 			}

@@ -69,7 +69,7 @@ func (a *app) verifyModule(ctx context.Context, f moduleFlags, output string, ar
 
 // verified runs the pipeline up to and including verification.
 func (a *app) verified(ctx context.Context, f moduleFlags) (*pipeline.Report, error) {
-	client, verifier, err := f.judges(a.getenv)
+	client, verifier, err := f.judges(a)
 	if err != nil {
 		return nil, err
 	}
