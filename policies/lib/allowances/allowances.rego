@@ -85,25 +85,27 @@ fits(c) if {
 
 # METADATA
 # title: Labels and annotations only
-# description: Of an object and of the pods, jobs and claims it makes. Selectors are not labels.
+# description: >-
+#   Of an object and of the pods, jobs and claims it makes. Selectors are not labels, and a label or an annotation is a
+#   string: nothing of another shape can hide under one.
 labels_and_annotations(c) if {
 	c.path[0] == "metadata"
-	c.path[1] in {"labels", "annotations"}
+	_strings_at(c, 1)
 }
 
 labels_and_annotations(c) if {
+	c.path[0] == "spec"
 	some i, segment in c.path
 	segment == "metadata"
-	c.path[i + 1] in {"labels", "annotations"}
-	c.path[0] == "spec"
 	c.path[i - 1] in {"template", "jobTemplate"}
+	_strings_at(c, i + 1)
 }
 
 labels_and_annotations(c) if {
 	c.path[0] == "spec"
 	c.path[1] == "volumeClaimTemplates"
 	c.path[3] == "metadata"
-	c.path[4] in {"labels", "annotations"}
+	_strings_at(c, 4)
 }
 
 # A template without metadata gets one that holds nothing else.
@@ -113,7 +115,40 @@ labels_and_annotations(c) if {
 	c.path[0] == "spec"
 	c.path[n - 1] == "metadata"
 	c.path[n - 2] in {"template", "jobTemplate"}
-	object.keys(c.after) - {"labels", "annotations"} == set()
+	is_object(c.after)
+	every key, value in c.after {
+		key in _string_maps
+		_strings(value)
+	}
+}
+
+_string_maps := {"labels", "annotations"}
+
+# _strings_at holds for a change of the string map at segment i of the path, or
+# of one of its entries, that leaves strings there or nothing.
+_strings_at(c, i) if {
+	c.path[i] in _string_maps
+	count(c.path) <= i + 2
+	c.op == "remove"
+}
+
+_strings_at(c, i) if {
+	c.path[i] in _string_maps
+	count(c.path) == i + 1
+	_strings(c.after)
+}
+
+_strings_at(c, i) if {
+	c.path[i] in _string_maps
+	count(c.path) == i + 2
+	is_string(c.after)
+}
+
+_strings(value) if {
+	is_object(value)
+	every entry in value {
+		is_string(entry)
+	}
 }
 
 # METADATA

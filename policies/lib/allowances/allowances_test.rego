@@ -5,7 +5,7 @@ import data.krmsafe.lib.fixture
 
 ids(granted, list) := {r.id | some r in allowances.bounds with input as object.union(fixture.with_changes(list), {"granted": granted})}
 
-at(path) := fixture.change("replace", fixture.deployment, path, 1, 2)
+at(path) := fixture.change("replace", fixture.deployment, path, "1", "2")
 
 on(resource, path) := fixture.change("replace", resource, path, 1, 2)
 
@@ -23,7 +23,7 @@ test_unknown_denied if ids({"only": ["all"]}, []) == {"output.unknown_allowance"
 
 test_labels_and_annotations_allowed if {
 	every path in [
-		["metadata", "labels", "app"], ["metadata", "annotations"], ["spec", "template", "metadata", "labels", "app"],
+		["metadata", "labels", "app"], ["metadata", "annotations", "a"], ["spec", "template", "metadata", "labels", "app"],
 		["spec", "jobTemplate", "metadata", "annotations", "a"], ["spec", "jobTemplate", "spec", "template", "metadata", "labels", "app"],
 		["spec", "volumeClaimTemplates", "[metadata.name=x]", "metadata", "labels", "app"],
 	] {
@@ -34,6 +34,44 @@ test_labels_and_annotations_allowed if {
 template_metadata(value) := fixture.change("add", fixture.deployment, ["spec", "template", "metadata"], null, value)
 
 only_labels := ["labels-and-annotations"]
+
+labels_to(op, path, value) := ids({"only": only_labels}, [fixture.change(op, fixture.deployment, path, {"a": "b"}, value)])
+
+test_strings_allowed if {
+	every path in [
+		["metadata", "labels"], ["spec", "template", "metadata", "annotations"],
+		["spec", "volumeClaimTemplates", "[metadata.name=x]", "metadata", "labels"],
+	] {
+		labels_to("replace", path, {"a": "c"}) == set()
+		labels_to("add", path, {}) == set()
+		labels_to("remove", path, null) == set()
+		labels_to("remove", array.concat(path, ["a"]), null) == set()
+		labels_to("replace", array.concat(path, ["a"]), "c") == set()
+	}
+}
+
+test_what_is_no_string_denied if {
+	every path in [
+		["metadata", "labels"], ["spec", "template", "metadata", "annotations"],
+		["spec", "volumeClaimTemplates", "[metadata.name=x]", "metadata", "labels"],
+	] {
+		every value in [null, {"a": {"b": "c"}}, {"a": 1}, {"a": null}, ["a"], "a", 1] {
+			labels_to("replace", path, value) == {"output.outside_allowance"}
+		}
+		every value in [null, {"b": "c"}, {}, ["c"], 1, true] {
+			labels_to("add", array.concat(path, ["a"]), value) == {"output.outside_allowance"}
+		}
+		every op in ["add", "remove", "replace"] {
+			labels_to(op, array.concat(path, ["a", "b"]), "c") == {"output.outside_allowance"}
+		}
+	}
+}
+
+test_new_template_metadata_of_no_strings_denied if {
+	every value in [{"labels": {"a": {"b": "c"}}}, {"annotations": {"a": 1}}, {"labels": null}, {"labels": "a"}, ["labels"], "labels", null] {
+		ids({"only": only_labels}, [template_metadata(value)]) == {"output.outside_allowance"}
+	}
+}
 
 test_new_template_metadata_of_labels_allowed if {
 	document := object.union(
