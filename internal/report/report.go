@@ -134,10 +134,11 @@ func (p *printer) refusal(r *pipeline.Report) {
 	}
 }
 
+// reasons lists reasons, and the remedy that several in a row have in common once.
 func (p *printer) reasons(list []pipeline.Reason) {
-	for _, reason := range list {
+	for i, reason := range list {
 		p.line("krmsafe:   %s: %s", plain.Line(reason.ID), plain.Line(reason.Message))
-		if reason.Remedy != "" {
+		if shared := i+1 < len(list) && list[i+1].Remedy == reason.Remedy; reason.Remedy != "" && !shared {
 			p.line("krmsafe:     remedy: %s", plain.Line(reason.Remedy))
 		}
 	}
