@@ -2,10 +2,12 @@ package krm
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"hash/maphash"
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"go.yaml.in/yaml/v3"
@@ -45,7 +47,8 @@ func (s *shown) tree() (*yaml.Node, error) {
 }
 
 // NewExchange prepares a list for a function: it chooses what the view shows and puts placeholders, made from random,
-// into Secrets. The list must not be changed until Output has returned.
+// into Secrets. A functionConfig is given as it is, a Secret too: its values are masked in what the function says (Redact).
+// The list must not be changed until Output has returned.
 func NewExchange(list *ResourceList, view View, random io.Reader) (*Exchange, error) {
 	x := &Exchange{list: list, byKey: make(map[objectKey][]*shown, len(list.Items)), hidden: map[objectKey]bool{}}
 	for i, it := range list.Items {
@@ -69,7 +72,12 @@ func NewExchange(list *ResourceList, view View, random io.Reader) (*Exchange, er
 		x.shown = append(x.shown, s)
 		x.byKey[keyOf(it)] = append(x.byKey[keyOf(it)], s)
 	}
-	slices.SortFunc(x.granted, func(a, b string) int { return len(b) - len(a) })
+	if c := list.FunctionConfig; c != nil && c.isSecret() {
+		// Whoever makes a Secret the functionConfig gives the function its values; what it says is masked all the same.
+		x.granted = append(x.granted, spoken(c.node)...)
+	}
+	slices.SortFunc(x.granted, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	x.granted = slices.Compact(x.granted)
 	return x, x.encode()
 }
 

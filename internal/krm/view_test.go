@@ -143,6 +143,38 @@ func TestRedact(t *testing.T) {
 	}
 }
 
+// TestSecretFunctionConfigIsNotTold gives a function a Secret as its functionConfig and has it tell the values.
+func TestSecretFunctionConfigIsNotTold(t *testing.T) {
+	t.Parallel()
+	config := "functionConfig:\n  apiVersion: v1\n  kind: Secret\n  metadata: {name: c}\n  data: {k: aHVudGVyMmh1bnRlcjI=}\n  stringData:\n    l: \"sword\\\"fish\"\n    m: |\n      user: someone\n      password: p4ssword\n"
+	for _, view := range []krm.View{{}, {Secrets: krm.SecretValues}, {Secrets: krm.SecretHidden}} {
+		x := exchange(t, wrap(pod)+config, view)
+		if !strings.Contains(string(x.Input()), "aHVudGVyMmh1bnRlcjI=") {
+			t.Fatalf("the functionConfig is not given as it is:\n%s", x.Input())
+		}
+		for _, s := range []string{"hunter2hunter2", "aHVudGVyMmh1bnRlcjI=", "sword\"fish", `sword\"fish`, b64("sword\"fish"), "password: p4ssword"} {
+			if got := x.Redact("it is " + s + "!"); got != "it is [secret]!" {
+				t.Errorf("Redact of %q = %q", s, got)
+			}
+		}
+		out, err := x.Output(append(x.Input(), "results: [{message: hunter2hunter2, severity: info}]\n"...), krm.DefaultLimits())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.Results[0].Message != "[secret]" {
+			t.Errorf("a result says %q", out.Results[0].Message)
+		}
+		results, err := x.Results([]byte(wrap(pod)+"results: [{message: hunter2hunter2, severity: error}]\n"), krm.DefaultLimits())
+		if err != nil || results[0].Message != "[secret]" {
+			t.Errorf("Results = %v, %v", results, err)
+		}
+	}
+	x := exchange(t, wrap(pod)+"functionConfig:\n  apiVersion: v1\n  kind: ConfigMap\n  data: {k: swordfish}\n", krm.View{})
+	if got := x.Redact("swordfish"); got != "swordfish" {
+		t.Errorf("Redact of what is no secret = %q", got)
+	}
+}
+
 func TestSameNameInTwoFolders(t *testing.T) {
 	t.Parallel()
 	item := func(path, value string) string {

@@ -34,7 +34,7 @@ func (j *judgement) run(ctx context.Context) (*sandbox.Result, error) {
 	}
 	if stop := result.Stop; stop != nil {
 		j.refuse(StageRun, stop.Code, j.about(stop.Message), stop.Hint)
-		if found, err := krm.ParseResults(result.Stdout, j.p.cfg.KRM); err == nil {
+		if found, err := j.exchange.Results(result.Stdout, j.p.cfg.KRM); err == nil {
 			j.report.Results = j.results(found)
 		}
 	}
