@@ -97,6 +97,9 @@ func TestOutputAttacks(t *testing.T) {
 			a, b := placeholder(shown, "password"), placeholder(shown, "user")
 			return strings.NewReplacer(a, b, b, a).Replace(shown)
 		}},
+		{"takes a copy of a secret from an annotation", "output.placeholder", func(shown string) string {
+			return strings.Replace(shown, "name: p # who", "name: p\n    labels: {x: "+placeholder(shown, "  kapp.k14s.io/original")+"}", 1)
+		}},
 		{"moves a secret to another name", "output.placeholder", replaced("name: db\n", "name: db2\n")},
 		{"moves a secret into a key", "output.placeholder", func(shown string) string {
 			return strings.Replace(shown, "name: p # who", "name: p\n    labels: {\""+placeholder(shown, "note")+"\": x}", 1)

@@ -14,7 +14,7 @@ import (
 // can leave without a change that tells of it.
 type differ struct {
 	resource Identity
-	secret   bool
+	veil     *veil // over the values of a Secret, nil where the resource is none
 	changes  []Change
 	path     []string
 	origin   map[*yaml.Node]*yaml.Node // from what leaves to what it was made from, where that is another node
@@ -53,8 +53,8 @@ func (d *differ) show(n *yaml.Node) json.RawMessage {
 	if n == nil {
 		return json.RawMessage("null")
 	}
-	if d.secret {
-		n = masked(n, d.path)
+	if d.veil != nil {
+		n = d.veil.masked(n, d.path)
 	}
 	return jsonValue(n)
 }
@@ -241,53 +241,4 @@ func ambiguous(s string) bool {
 // isCommand says whether a string could stand in the output as a line that a CI system takes for a command.
 func isCommand(s string) bool {
 	return strings.Contains(s, "##") || strings.Contains(s, "::")
-}
-
-// masked is a copy of a part of a Secret in which no value can be read. path is where the part stands.
-func masked(n *yaml.Node, path []string) *yaml.Node {
-	if secretField(path) {
-		return hide(n)
-	}
-	if n.Kind != yaml.MappingNode {
-		return n
-	}
-	c := *n
-	c.Content = slices.Clone(n.Content)
-	for i := 0; i+1 < len(c.Content); i += 2 {
-		c.Content[i+1] = masked(c.Content[i+1], append(path[:len(path):len(path)], c.Content[i].Value))
-	}
-	return &c
-}
-
-// lastApplied is the annotation in which kubectl keeps a copy of the whole object.
-const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
-
-// secretField says whether a place in a Secret holds what must not be seen.
-func secretField(path []string) bool {
-	switch {
-	case len(path) >= 2 && (path[0] == "data" || path[0] == "stringData"):
-		return true
-	case len(path) == 3 && path[0] == "metadata" && path[1] == "annotations":
-		return path[2] == lastApplied
-	}
-	return false
-}
-
-// Masked is what a change shows in place of a value of a Secret.
-const Masked = "[secret]"
-
-func hide(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.ScalarNode {
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: strTag, Value: Masked}
-	}
-	c := *n
-	c.Content = make([]*yaml.Node, len(n.Content))
-	for i, child := range n.Content {
-		if n.Kind == yaml.MappingNode && i%2 == 0 {
-			c.Content[i] = child
-			continue
-		}
-		c.Content[i] = hide(child)
-	}
-	return &c
 }

@@ -194,6 +194,10 @@ const secret = `- apiVersion: v1
     name: db
     annotations:
       kubectl.kubernetes.io/last-applied-configuration: '{"data":{"password":"aHVudGVyMg=="}}'
+      kapp.k14s.io/original: '{"kind":"Secret","data":{"password":"b2xkZXI="}}'
+      fluxcd.io/applied: 'password is hunter2, user is YWRtaW4='
+      example.com/packed: eyJwYXNzd29yZCI6ImFIVnVkR1Z5TWc9PSJ9
+      example.com/fine: hunt
   # the password is hunter2
   data:
     password: aHVudGVyMg== # hunter2
@@ -206,10 +210,13 @@ func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	x := exchange(t, wrap(secret+pod), krm.View{})
 	shown := string(x.Input())
-	for _, s := range []string{"hunter2", "aHVudGVyMg", "YWRtaW4"} {
+	for _, s := range []string{"hunter2", "aHVudGVyMg", "YWRtaW4", "b2xkZXI", "eyJwYXNz"} {
 		if strings.Contains(shown, s) {
 			t.Errorf("the function sees %q:\n%s", s, shown)
 		}
+	}
+	if !strings.Contains(shown, "example.com/fine: hunt") {
+		t.Errorf("an annotation that holds no value is not shown:\n%s", shown)
 	}
 	out, err := x.Output([]byte(shown), krm.DefaultLimits())
 	if err != nil {
@@ -245,7 +252,10 @@ func TestSecretValuesNeverInChanges(t *testing.T) {
 		{"all data gone", "  data:\n    password: aHVudGVyMg== # hunter2\n    user: YWRtaW4=\n", ""},
 		{"object gone", secret, ""},
 		{"renamed", "name: db", "name: db2"},
-		{"annotation gone", "    annotations:\n      kubectl.kubernetes.io/last-applied-configuration: '{\"data\":{\"password\":\"aHVudGVyMg==\"}}'\n", ""},
+		{"annotation gone", "      kubectl.kubernetes.io/last-applied-configuration: '{\"data\":{\"password\":\"aHVudGVyMg==\"}}'\n", ""},
+		{"copy in an annotation changed", "is hunter2, user is YWRtaW4=", "hunter2 user YWRtaW4="},
+		{"copy in an annotation gone", "      fluxcd.io/applied: 'password is hunter2, user is YWRtaW4='\n", ""},
+		{"copy in a new annotation", "      example.com/fine: hunt", "      x: it is hunter2\n      example.com/fine: hunt"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

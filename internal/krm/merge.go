@@ -32,7 +32,7 @@ func (x *Exchange) merge(it *Item) error {
 	if err := x.misplaced(out, in.Kind); err != nil {
 		return err
 	}
-	d := differ{resource: in.Identity, secret: in.isSecret()}
+	d := differ{resource: in.Identity, veil: veilOf(in.Identity, was, out)}
 	merged := d.merge(was, out)
 	if len(d.changes) == 0 {
 		it.fate.leaves = in
@@ -82,7 +82,7 @@ func (x *Exchange) add(it *Item, n *yaml.Node) error {
 		return err
 	}
 	n = withInternal(n, nil)
-	d := differ{resource: it.Identity, secret: it.isSecret()}
+	d := differ{resource: it.Identity, veil: veilOf(it.Identity, n)}
 	d.record(nil, n)
 	it.fate.changes = d.changes
 	made := itemOf(it.Identity, fresh(n))

@@ -222,7 +222,7 @@ func (x *Exchange) collect(answer *ResourceList) (*Output, error) {
 			if err != nil {
 				return nil, err
 			}
-			d := differ{resource: s.item.Identity, secret: s.item.isSecret()}
+			d := differ{resource: s.item.Identity, veil: veilOf(s.item.Identity, n)}
 			d.record(n, nil)
 			groups = append(groups, d.changes)
 		}

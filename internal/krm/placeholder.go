@@ -101,11 +101,11 @@ func (p *placeholders) anywhere(n *yaml.Node) *yaml.Node {
 // substitute is a copy of a Secret, the item at a position of the list, in which placeholders stand for its values. It
 // has no comments, which may hold values too.
 func (p *placeholders) substitute(n *yaml.Node, item int) *yaml.Node {
-	values := 0
+	values, v := 0, &veil{values: spoken(n)}
 	var walk func(n *yaml.Node, path []string) *yaml.Node
 	walk = func(n *yaml.Node, path []string) *yaml.Node {
 		c := &yaml.Node{Kind: n.Kind, Tag: n.Tag, Value: n.Value, Style: n.Style}
-		if n.Kind == yaml.ScalarNode && secretField(path) && kindOf(n) != isNull {
+		if n.Kind == yaml.ScalarNode && v.hides(path, n) && kindOf(n) != isNull {
 			values++
 			c.Tag, c.Style, c.Value = strTag, 0, p.stand(item, values, path[0] == "data")
 		}
