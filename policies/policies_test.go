@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/krmsafe/krmsafe/policies"
 	"github.com/krmsafe/krmsafe/policy"
 )
 
@@ -55,4 +56,24 @@ func params(t *testing.T, profile string) []byte {
 		t.Fatal(err)
 	}
 	return text
+}
+
+// The library's own files are tested as the library, beside the one that comes
+// with krmsafe.
+func TestLibraryAlone(t *testing.T) {
+	shipped, err := policy.SourcesFS(policies.FS, "lib")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := policy.TestSourcesPath("lib")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := policy.Test(context.Background(), policy.TestConfig{Library: shipped, Sources: own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !report.Passed() || len(report.Coverage.Files) == 0 {
+		t.Errorf("report %+v", report)
+	}
 }

@@ -54,6 +54,9 @@ func assemble(cfg Config) (assembly, error) {
 
 // choose splits the modules by the questions that they answer.
 func choose(cfg Config, modules map[string]*ast.Module, isOwn map[string]bool) (assembly, error) {
+	if twice := checkTwice(modules); len(twice) > 0 {
+		return assembly{}, compileError(twice)
+	}
 	set, used := assembly{modules: map[string]map[string]*ast.Module{}}, map[string]bool{}
 	var complaints []Position
 	for _, e := range entries {

@@ -78,7 +78,13 @@ func compile(e entry, modules map[string]*ast.Module) (*ast.Compiler, error) {
 
 func compileError(complaints []Position) error {
 	slices.SortStableFunc(complaints, func(a, b Position) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Col, b.Col), cmp.Compare(a.Message, b.Message))
+		nowhere := func(p Position) int { // OPA's "error limit reached", which tells nobody anything
+			if p.File == "" {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(nowhere(a)-nowhere(b), cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row), cmp.Compare(a.Col, b.Col), cmp.Compare(a.Message, b.Message))
 	})
 	return &CompileError{Errors: slices.Compact(complaints)}
 }

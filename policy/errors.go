@@ -1,6 +1,10 @@
 package policy
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"strings"
+)
 
 // LoadError says that what was given cannot serve as a policy.
 type LoadError struct {
@@ -9,8 +13,8 @@ type LoadError struct {
 	Hint    string // what to do about it
 }
 
-// Error returns the message.
-func (e *LoadError) Error() string { return e.Message }
+// Error returns the message and the code.
+func (e *LoadError) Error() string { return e.Message + " (" + e.Code + ")" }
 
 // Position is one complaint of the Rego compiler, or of krmsafe's own checks
 // on a policy, and where it is.
@@ -22,12 +26,29 @@ type Position struct {
 	Message string `json:"message"`
 }
 
-// String formats the position as compilers do: file:row:col: message.
+// String formats the position as compilers do: file:row:col: message. A code of
+// krmsafe's own follows in parentheses.
 func (p Position) String() string {
-	if p.File == "" {
-		return p.Message
+	message := p.Message
+	if strings.HasPrefix(p.Code, "policy.") {
+		message += " (" + p.Code + ")"
 	}
-	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Row, p.Col, p.Message)
+	if p.File == "" {
+		return message
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Row, p.Col, message)
+}
+
+// Hint says what to do about the complaint.
+func (p Position) Hint() string {
+	switch p.Code {
+	case "policy.params":
+		return "give the policy its parameters: --data FILE, a YAML or JSON file whose keys are read as data.params"
+	case "policy.twice":
+		return "name one policy; a policy of your own may import the rules of several from data.krmsafe.lib"
+	default:
+		return ""
+	}
 }
 
 // CompileError says that a policy does not compile. Errors is never empty and
@@ -47,3 +68,8 @@ func (e *CompileError) Error() string {
 
 // Code returns the stable reason code of every compile error.
 func (e *CompileError) Code() string { return "policy.compile" }
+
+// Hint returns what to do about the first complaint.
+func (e *CompileError) Hint() string {
+	return cmp.Or(e.Errors[0].Hint(), "mend the policy; krmsafe policy check lists all complaints, and krmsafe inspect -o json shows the input that it sees")
+}

@@ -78,7 +78,8 @@ func (f FileCoverage) Percent() float64 {
 }
 
 // TestConfig is a policy with its tests. Sources holds both; see
-// TestSourcesPath. Coverage is of Sources, and of Library if it has tests.
+// TestSourcesPath. A package of data.krmsafe.lib among them takes the place of
+// the one in Library: that is how the library itself is tested. Coverage is of Sources, and of Library if it has tests.
 type TestConfig struct {
 	Library  []Source
 	Defaults []Source
@@ -106,10 +107,15 @@ func Test(ctx context.Context, cfg TestConfig) (*TestReport, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Library = namedApart(cfg.Library, cfg.Sources)
 	modules, err := parse(slices.Concat(cfg.Library, cfg.Sources))
 	if err != nil {
 		return nil, err
 	}
+	if twice := checkTwice(modules); len(twice) > 0 {
+		return nil, compileError(twice)
+	}
+	withoutReplaced(cfg.Library, modules, cfg.Sources)
 	answered := map[string]bool{}
 	for _, m := range modules {
 		answered[packageOf(m)] = true
@@ -153,7 +159,7 @@ func counted(cfg TestConfig, modules map[string]*ast.Module) map[string]*ast.Mod
 			continue
 		}
 		for _, s := range sources {
-			if !isTest(s.Name) {
+			if !isTest(s.Name) && modules[s.Name] != nil {
 				out[s.Name] = modules[s.Name]
 			}
 		}

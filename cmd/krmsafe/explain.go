@@ -57,7 +57,7 @@ func explain(err error) (code int, hint string) {
 	case errors.As(err, &trust):
 		return pipeline.ExitUsage, trust.Hint
 	case errors.As(err, &compile):
-		return pipeline.ExitUsage, "mend the policy; krmsafe policy check lists all complaints, and krmsafe inspect -o json shows the input that it sees"
+		return pipeline.ExitUsage, compile.Hint()
 	case errors.As(err, &load):
 		return pipeline.ExitUsage, load.Hint
 	case errors.As(err, &syntax):

@@ -104,7 +104,7 @@ func complaintsOf(err error, name string) []report.Finding {
 		var out []report.Finding
 		for _, p := range compile.Errors {
 			out = append(out, report.Finding{
-				Subject: cmp.Or(p.File, name), File: p.File, Row: p.Row, Column: p.Col, Group: "compile", Rule: p.Code, Status: report.StatusFailure, Message: p.Message,
+				Subject: cmp.Or(p.File, name), File: p.File, Row: p.Row, Column: p.Col, Group: "compile", Rule: p.Code, Status: report.StatusFailure, Message: p.Message, Remedy: p.Hint(),
 			})
 		}
 		return out

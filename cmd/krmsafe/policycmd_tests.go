@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -40,6 +42,9 @@ prints it, in which fields may be left out; NAME.expect.json says what the polic
 must answer: {"allow": false, "reasons": ["signature.missing"], "warnings": []},
 of which allow must be there and the ids of reasons and warnings may be.
 
+A params.json in a folder that is named is read as data.params where --data names
+nothing; the report says so. A run reads none but what --data names.
+
 Coverage is the part of the policy's lines that _test.rego files evaluate. Tests
 run in this process, bounded in time and not in memory.
 
@@ -63,7 +68,7 @@ func (a *app) testPolicy(ctx context.Context, f policyTestFlags, args []string) 
 		return err
 	}
 	f.policy.name(args)
-	cfg, err := f.policy.tests()
+	cfg, beside, err := f.policy.tests()
 	if err != nil {
 		return err
 	}
@@ -75,6 +80,9 @@ func (a *app) testPolicy(ctx context.Context, f policyTestFlags, args []string) 
 		return err
 	}
 	log := report.Log{Command: "krmsafe policy test", Findings: testFindings(got)}
+	for _, name := range beside {
+		log.Notes = append(log.Notes, "parameters "+name)
+	}
 	if len(got.Coverage.Files) > 0 {
 		log.Notes = append(log.Notes, fmt.Sprintf("coverage %.1f %%", got.Coverage.Percent))
 	}
@@ -101,30 +109,51 @@ func (f *policyTestFlags) chosen() (*regexp.Regexp, error) {
 	return run, nil
 }
 
-// tests gathers a policy with its tests and fixtures.
-func (f *policyFlags) tests() (policy.TestConfig, error) {
-	shipped, _, err := (&policyFlags{data: f.data}).config()
-	if err != nil {
-		return policy.TestConfig{}, err
+// paramsName is the file that holds a policy's parameters for its tests, where
+// it lies beside the policy and no flag names another.
+const paramsName = "params.json"
+
+// tests gathers a policy with its tests and fixtures. beside are the files of
+// parameters that nobody named.
+func (f *policyFlags) tests() (cfg policy.TestConfig, beside []string, err error) {
+	data, disk := f.data, f.onDisk()
+	if len(data) == 0 {
+		beside = paramsBeside(disk)
+		data = beside
 	}
-	cfg := policy.TestConfig{Library: shipped.Library, Defaults: shipped.Defaults, Params: shipped.Params}
-	disk := f.onDisk()
+	shipped, _, err := (&policyFlags{data: data}).config()
+	if err != nil {
+		return policy.TestConfig{}, nil, err
+	}
+	cfg = policy.TestConfig{Library: shipped.Library, Defaults: shipped.Defaults, Params: shipped.Params}
 	for _, name := range f.sources {
 		if !slices.Contains(disk, name) {
-			return cfg, &pipeline.UsageError{Message: fmt.Sprintf("%q holds no tests", name), Hint: "name the files and folders that the policy is made of"}
+			return cfg, nil, &pipeline.UsageError{Message: fmt.Sprintf("%q holds no tests", name), Hint: "name the files and folders that the policy is made of"}
 		}
 		fixtures, err := fixturesAt(name)
 		if err != nil {
-			return cfg, err
+			return cfg, nil, err
 		}
 		sources, err := policy.TestSourcesPath(name)
 		var empty *policy.LoadError
 		if err != nil && (len(fixtures) == 0 || !errors.As(err, &empty) || empty.Code != "policy.empty") {
-			return cfg, err
+			return cfg, nil, err
 		}
 		cfg.Sources, cfg.Fixtures = append(cfg.Sources, sources...), append(cfg.Fixtures, fixtures...)
 	}
-	return cfg, nil
+	return cfg, beside, nil
+}
+
+// paramsBeside finds the files of parameters in the folders that are named.
+func paramsBeside(names []string) []string {
+	var out []string
+	for _, name := range names {
+		file := filepath.Join(name, paramsName)
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			out = append(out, file)
+		}
+	}
+	return out
 }
 
 // testFindings takes over what the tests found. That no test passed is a failure
