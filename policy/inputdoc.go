@@ -205,6 +205,7 @@ func loadCodes() [][2]string {
 		{"policy.reserved_package", "a file defines a package that belongs to krmsafe"},
 		{"policy.schemas", "metadata sets a schema"},
 		{"policy.too_large", "a file or the policy exceeds its bound"},
+		{"policy.twice", "two policies answer the same question"},
 		{"policy.unknown_key", "a rule of krmsafe.admit or krmsafe.output is no part of the answer"},
 		{"policy.unreachable", "a file's package is used by neither answer"},
 		{"policy.word", "a field is compared with a word it never has"},
