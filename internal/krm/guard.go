@@ -39,9 +39,8 @@ func guardAdded(id Identity, n *yaml.Node) (path string, index int, err error) {
 		return "", 0, problemf("list", n.Line, n.Column, "the function adds a %q, which kustomize takes for a list of resources", short(id.Kind)).
 			withHint("the function must return each object on its own")
 	}
-	if !plainKind.MatchString(id.Kind) || !plainAPIVersion.MatchString(scalarField(n, "apiVersion")) {
-		return "", 0, problemf("item", n.Line, n.Column, "the function adds an object of the kind %q and the apiVersion %q, which Kubernetes does not have", short(id.Kind), short(scalarField(n, "apiVersion"))).
-			withHint("a kind is a word of letters and digits, an apiVersion is GROUP/VERSION or VERSION")
+	if err := guardSpelling("adds", id, n); err != nil {
+		return "", 0, err
 	}
 	if err := guardFunction(nil, n); err != nil {
 		return "", 0, err
@@ -52,15 +51,31 @@ func guardAdded(id Identity, n *yaml.Node) (path string, index int, err error) {
 // What a new object says it is must be spelled in the one way that an API server takes: a policy that names kinds must
 // not be passed by another spelling that some client mends.
 var (
-	plainKind       = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
-	plainAPIVersion = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[a-z][a-z0-9]*$`)
+	plainKind       = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
+	plainAPIVersion = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?[a-z][a-z0-9]*$`)
 )
 
-// guardChanged checks an object that a function changed.
+func guardSpelling(does string, id Identity, n *yaml.Node) error {
+	version := scalarField(n, "apiVersion")
+	if plainKind.MatchString(id.Kind) && plainAPIVersion.MatchString(version) {
+		return nil
+	}
+	return problemf("item", n.Line, n.Column, "the function %s an object of the kind %q and the apiVersion %q, which Kubernetes does not have", does, short(id.Kind), short(version)).
+		withHint("a kind is a capital letter and then letters and digits, an apiVersion is GROUP/VERSION or VERSION, and a group a DNS name in small letters")
+}
+
+// guardChanged checks an object that a function changed: what it was and what it became. An object is known without
+// its version, and a version can make it another thing ("builtin").
 func guardChanged(id Identity, in, out *yaml.Node) error {
-	if isSteering(id) {
-		return problemf("steering_object", out.Line, out.Column, "the function changes the %q %q, which steers a tool", id.Kind, short(id.Name)).
+	became, _ := identify(out)
+	if isSteering(id) || isSteering(became) {
+		return problemf("steering_object", out.Line, out.Column, "the function changes the %q %q, which steers a tool", short(id.Kind), short(id.Name)).
 			withHint("hide it from the function: exclude its kind")
+	}
+	if scalarField(in, "apiVersion") != scalarField(out, "apiVersion") || id.Kind != became.Kind {
+		if err := guardSpelling("makes", became, out); err != nil {
+			return err
+		}
 	}
 	return guardFunction(in, out)
 }
