@@ -115,7 +115,7 @@ _same_but_namespace(a, b) if {
 # METADATA
 # title: Protected kinds stay
 # description: >-
-#   RBAC, admission webhooks, API services, CRDs and Secrets are neither added nor changed, unless
+#   RBAC (OpenShift's too), admission webhooks, API services, CRDs and Secrets are neither added nor changed, unless
 #   changes.protected of the admission policy lists the kind.
 # custom:
 #   id: output.protected
@@ -130,9 +130,7 @@ protected contains r if {
 
 # METADATA
 # title: Kinds that give power over a cluster or hold what is secret
-is_protected(resource) if {
-	resource.group in {"rbac.authorization.k8s.io", "admissionregistration.k8s.io", "apiregistration.k8s.io"}
-}
+is_protected(resource) if resource.group in _powerful_groups
 
 is_protected(resource) if {
 	resource.group == "apiextensions.k8s.io"
@@ -142,6 +140,13 @@ is_protected(resource) if {
 is_protected(resource) if {
 	resource.group == ""
 	resource.kind == "Secret"
+}
+
+# Roles, bindings, admission, API services, and what OpenShift has for roles,
+# identities and security context constraints.
+_powerful_groups := {
+	"rbac.authorization.k8s.io", "admissionregistration.k8s.io", "apiregistration.k8s.io",
+	"authorization.openshift.io", "oauth.openshift.io", "security.openshift.io",
 }
 
 # METADATA

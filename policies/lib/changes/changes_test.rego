@@ -74,6 +74,9 @@ protected := {
 	["apiregistration.k8s.io", "APIService"],
 	["apiextensions.k8s.io", "CustomResourceDefinition"],
 	["", "Secret"],
+	["authorization.openshift.io", "ClusterRoleBinding"],
+	["oauth.openshift.io", "OAuthClient"],
+	["security.openshift.io", "SecurityContextConstraints"],
 }
 
 test_new_protected_denied if {
@@ -98,7 +101,10 @@ test_protected_granted_allowed if {
 	}
 }
 
-test_other_group_is_not_protected_allowed if allowed([new(fixture.resource("example.com", "Secret"), {})])
+test_other_group_is_not_protected_allowed if {
+	allowed([new(fixture.resource("example.com", "Secret"), {})])
+	allowed([new(fixture.resource("route.openshift.io", "Route"), {})])
+}
 
 functions := {"config.kubernetes.io/function", "config.k8s.io/function", "krmsafe.dev/function"}
 
