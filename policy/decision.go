@@ -95,6 +95,11 @@ const (
 	SecretsHidden       = "hidden"       // the object is not shown at all
 
 	AllowanceAny = "any"
+
+	// In a decision's grants, words beside true and false.
+	GrantClockReal  = "real"  // the clock is the host's
+	GrantRandomHost = "host"  // random numbers are the host's
+	GrantFixed      = "fixed" // neither is: two runs are alike
 )
 
 // refusal is a decision against the run for one reason of krmsafe's own.

@@ -56,6 +56,16 @@ func TestReasonCodes(t *testing.T) {
 		{"compileTimeout above timeout", signedOnly + `limits := {"timeout": "5s", "compileTimeout": "6s"}`, policy.ReasonRange},
 		{"grants is a list", signedOnly + `grants := ["clock"]`, policy.ReasonShape},
 		{"grants of the network", signedOnly + `grants := {"network": true}`, policy.ReasonUnknownKey},
+		{"grants the host's clock by the word for chance", signedOnly + `grants := {"clock": "host"}`, policy.ReasonShape},
+		{"grants chance by the word for the clock", signedOnly + `grants := {"random": "real"}`, policy.ReasonShape},
+		{"grants chance in capitals", signedOnly + `grants := {"random": "Host"}`, policy.ReasonShape},
+		{"grants a clock by the word true", signedOnly + `grants := {"clock": "true"}`, policy.ReasonShape},
+		{"grants an empty word", signedOnly + `grants := {"clock": ""}`, policy.ReasonShape},
+		{"grants null", signedOnly + `grants := {"clock": null}`, policy.ReasonShape},
+		{"grants a number", signedOnly + `grants := {"random": 1}`, policy.ReasonShape},
+		{"grants a list of words", signedOnly + `grants := {"random": ["host"]}`, policy.ReasonShape},
+		{"grants an object", signedOnly + `grants := {"clock": {}}`, policy.ReasonShape},
+		{"grants streams by a word", signedOnly + `grants := {"stdioPaths": "real"}`, policy.ReasonShape},
 		{"grants a truthy clock", signedOnly + `grants := {"clock": "yes"}`, policy.ReasonShape},
 		{"view of unknown secrets", signedOnly + `view := {"secrets": "some"}`, policy.ReasonRange},
 		{"view with an odd selector", signedOnly + `view := {"match": [{"kinds": "Secret"}]}`, policy.ReasonUnknownKey},
@@ -112,6 +122,24 @@ func TestTwoFilesConflict(t *testing.T) {
 	for _, files := range [][]string{{a, b}, {b, a}} {
 		if d := admit(t, withRego(t, files...), someFacts()); d.Allow || ids(d.Reasons) != policy.ReasonConflict {
 			t.Errorf("Admit = %+v, want %s", d, policy.ReasonConflict)
+		}
+	}
+}
+
+// Grants are booleans, or words that say what is given.
+func TestGrantWords(t *testing.T) {
+	for rego, want := range map[string]policy.Grants{
+		`{}`:                                    {},
+		`{"clock": false, "random": false}`:     {},
+		`{"clock": "fixed", "random": "fixed"}`: {},
+		`{"clock": "real", "random": "host"}`:   {Clock: true, Random: true},
+		`{"clock": true, "random": "host"}`:     {Clock: true, Random: true},
+		`{"clock": "real", "random": "fixed"}`:  {Clock: true},
+		`{"clock": "fixed", "random": true}`:    {Random: true},
+		`{"random": "host"}`:                    {Random: true},
+	} {
+		if d := admit(t, withRego(t, signedOnly+"grants := "+rego), someFacts()); !d.Allow || d.Grants != want {
+			t.Errorf("%s: Admit = %+v, want %+v", rego, d, want)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func (d *decoder) grants(answer map[string]any) Grants {
 	}
 	object := d.object("grants", value, []string{"clock", "random", "stdioPaths"})
 	return Grants{
-		Clock: d.flag("grants.clock", object, "clock"), Random: d.flag("grants.random", object, "random"),
+		Clock: d.granted("grants.clock", object, "clock", GrantClockReal), Random: d.granted("grants.random", object, "random", GrantRandomHost),
 		StdioPaths: d.flag("grants.stdioPaths", object, "stdioPaths"),
 	}
 }
@@ -139,6 +139,27 @@ func (d *decoder) flag(where string, object map[string]any, key string) bool {
 		d.problem(ReasonShape, "%s is %s, want a boolean", where, kindOf(value))
 	}
 	return ok && flag
+}
+
+// granted reads whether the real thing is given in place of a fixed one: a
+// boolean, or the word for either.
+func (d *decoder) granted(where string, object map[string]any, key, word string) bool {
+	switch value, present := object[key]; {
+	case !present || value == false || value == GrantFixed:
+		return false
+	case value == true || value == word:
+		return true
+	case isText(value):
+		d.problem(ReasonShape, "%s is %q, want true or %q, false or %q", where, value, word, GrantFixed)
+	default:
+		d.problem(ReasonShape, "%s is %s, want true or %q, false or %q", where, kindOf(value), word, GrantFixed)
+	}
+	return false
+}
+
+func isText(value any) bool {
+	_, is := value.(string)
+	return is
 }
 
 // word reads one of a few words; the first is the default.

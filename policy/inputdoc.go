@@ -70,7 +70,7 @@ const answerIntro = `
 | ` + "`reasons`" + ` | set of ` + "`{id, message, remedy}`" + ` | none | why not; id is dotted lower-case words, remedy may be left out |
 | ` + "`warnings`" + ` | set of ` + "`{id, message, remedy}`" + ` | none | what does not refuse but should be seen |
 | ` + "`limits`" + ` | object | see below | what the run may use |
-| ` + "`grants`" + ` | ` + "`{clock, random, stdioPaths}`" + ` | ` + "`false`" + ` each | a real clock, real random numbers, its own streams under the names /dev/stdin, /dev/stdout and /dev/stderr |
+| ` + "`grants`" + ` | ` + "`{clock, random, stdioPaths}`" + ` | ` + "`false`" + ` each | a real clock (` + "`true`" + ` or ` + "`\"real\"`" + `; ` + "`\"fixed\"`" + ` is ` + "`false`" + `), real random numbers (` + "`true`" + ` or ` + "`\"host\"`" + `; ` + "`\"fixed\"`" + ` is ` + "`false`" + `), its own streams under the names /dev/stdin, /dev/stdout and /dev/stderr |
 | ` + "`view`" + ` | ` + "`{secrets, match, exclude}`" + ` | placeholders, all, none | what the function sees; secrets is ` + "`placeholders`, `values` or `hidden`" + `; match and exclude are lists of ` + "`{apiVersion, kind, namespace, name, labels, annotations}`" + ` |
 | ` + "`changes`" + ` | ` + "`{only, add, remove, protected, fields}`" + ` | ` + "`{\"only\": [\"any\"]}`" + ` | what the function may change; ` + "`input.granted`" + ` of the output policy |
 | ` + "`engine`" + ` | string | ` + "`auto`" + ` | ` + "`auto`, `interpreter` or `compiler`" + ` |
