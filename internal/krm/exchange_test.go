@@ -134,6 +134,8 @@ func TestMovedToAnotherNamespace(t *testing.T) {
 	}{
 		{"one", item("a", "x"), item("a", "y"), []change{moved("ConfigMap x/a", "x", "y")}},
 		{"each of two", item("a", "x") + item("b", "x"), item("a", "y") + item("b", "y"), []change{moved("ConfigMap x/a", "x", "y"), moved("ConfigMap x/b", "x", "y")}},
+		{"to default, where there is none", item("a", `""`), item("a", "default"), []change{moved("ConfigMap a", "", "default")}},
+		{"both there before", item("a", `""`) + item("a", "default"), item("a", "default") + item("a", `""`), nil},
 		{"one that is not alone", item("a", "x") + item("a", "y"), item("a", "x") + item("a", "z"), []change{moved("ConfigMap y/a", "y", "z")}},
 		{"either of two", item("a", "x") + item("a", "y"), item("a", "z"), []change{
 			{"remove", "ConfigMap x/a", "", "", `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","namespace":"x"}}`, "null"},

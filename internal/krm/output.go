@@ -119,6 +119,30 @@ func (x *Exchange) pair(items []*Item) error {
 		it.fate = &fate{in: s}
 	}
 	x.pairMoved(items, claimed)
+	return x.shadowed(items, seen)
+}
+
+// shadowed refuses an object that the function made, or moved, to where a client finds another one: what has no
+// namespace goes to the namespace default unless somebody says otherwise. seen are the objects of the answer.
+func (x *Exchange) shadowed(items []*Item, seen map[objectKey]int) error {
+	for _, it := range items {
+		k := keyOf(it)
+		if it.fate.in != nil && keyOf(it.fate.in.item) == k {
+			continue
+		}
+		switch k.namespace {
+		case "":
+			k.namespace = "default"
+		case "default":
+			k.namespace = ""
+		default:
+			continue
+		}
+		if seen[k] > 0 || x.hidden[k] {
+			return problemf("duplicate", lineOf(it), 0, "the function makes %q beside one that is the same object where no namespace means \"default\"", short(it.String())).
+				withHint("a resource is known by its group, kind, namespace and name, and may be there once")
+		}
+	}
 	return nil
 }
 
