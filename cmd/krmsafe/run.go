@@ -47,11 +47,13 @@ from standard input, a file or a directory.
 
 The module is named by --image or --file, or else by the functionConfig's own
 annotation config.kubernetes.io/function (wasip1: {image: …} or {file: …}). An
-image must be signed by a key named with --key. A Rego policy then decides
+image must be signed by somebody you trust: --key, --certificate-identity with
+--certificate-oidc-issuer, or a file with --trust. A Rego policy then decides
 whether it may run, with which limits, and what it sees; it runs in a process of
 its own, without files, network or environment. Resources that it is not shown
 are put back unchanged; of Secrets it sees placeholders, unless the policy says
-otherwise. What it changed is compared field by field, and the policy decides
+otherwise. (A functionConfig that is a Secret it sees as it is; what it says of
+the values is masked.) What it changed is compared field by field, and the policy decides
 again. Only if all of that went well is the result printed.
 
 Exit codes: 0 ran and the output was allowed, 1 could not judge, 2 usage or

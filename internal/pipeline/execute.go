@@ -55,6 +55,10 @@ func (j *judgement) show() error {
 	j.exchange = exchange
 	j.report.View.Seen, j.report.View.Redacted = exchange.Shown(), exchange.Redacted()
 	j.report.View.HeldBack = len(j.req.Input.Items) - exchange.Shown()
+	if exchange.Shown() == 0 && len(j.req.Input.Items) > 0 {
+		j.warn("view.empty", "the function sees none of the resources: no selector fits any of them",
+			"check the spelling of --match-kind and the like, which distinguish capitals, and the view of the policy")
+	}
 	return nil
 }
 
