@@ -88,6 +88,9 @@ func start(ctx context.Context, cfg Config, demanded func(Level, string) bool) (
 	if len(os.Args) > 0 && os.Args[0] == childName {
 		return nil, fmt.Errorf("%w: a child may not start another; main must call the child hook before anything else", ErrNoHook)
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("starting a jailed child: %w", context.Cause(ctx))
+	}
 	c := &Child{level: cfg.Level, stderr: newTail(stderrMax), done: make(chan struct{})}
 	var err error
 	if c.before, err = c.spawn(cfg); err != nil {
@@ -97,7 +100,11 @@ func start(ctx context.Context, cfg Config, demanded func(Level, string) bool) (
 	defer cancel()
 	stop := context.AfterFunc(limited, c.Kill)
 	defer stop()
-	if err := c.greet(demanded); err != nil {
+	err = c.greet(demanded)
+	if err == nil && ctx.Err() != nil {
+		err = ctx.Err() // the child was quicker than the kill that is on its way
+	}
+	if err != nil {
 		c.Kill()
 		exit := c.Wait()
 		switch {
