@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/spf13/cobra"
 
@@ -89,9 +88,7 @@ func (a *app) inspectModule(ctx context.Context, f inspectFlags, args []string) 
 		return code, report.Text(a.err, rep, report.Options{})
 	}
 	if f.output == "json" {
-		enc := json.NewEncoder(a.out)
-		enc.SetIndent("", "  ")
-		return 0, enc.Encode(facts)
+		return 0, report.WriteJSON(a.out, facts)
 	}
 	return 0, report.Facts(a.out, facts, rep)
 }

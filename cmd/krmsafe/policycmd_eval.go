@@ -96,9 +96,7 @@ func (a *app) evalPolicy(ctx context.Context, f policyEvalFlags, args []string) 
 		code = pipeline.ExitRefused
 	}
 	if f.output == "json" {
-		enc := json.NewEncoder(a.out)
-		enc.SetIndent("", "  ")
-		return code, enc.Encode(explanation)
+		return code, report.WriteJSON(a.out, explanation)
 	}
 	return code, report.Explanation(a.out, explanation, rego.name)
 }

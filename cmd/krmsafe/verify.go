@@ -10,8 +10,7 @@ import (
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/internal/report"
-	"github.com/krmsafe/krmsafe/policies"
-	"github.com/krmsafe/krmsafe/policy"
+	"github.com/krmsafe/krmsafe/sandbox"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -77,30 +76,19 @@ func (a *app) verified(ctx context.Context, f moduleFlags) (*pipeline.Report, er
 	if err != nil {
 		return nil, err
 	}
-	rego, err := baseline(ctx)
+	// A Pipeline always has a policy; this verb does not ask it.
+	rego, err := (&policyFlags{}).load(ctx, string(sandbox.JailFull))
 	if err != nil {
 		return nil, err
 	}
-	p, err := pipeline.New(pipeline.Config{Registry: client, Verifier: verifier, Policy: rego, KRM: krm.DefaultLimits()})
+	defer rego.close()
+	p, err := pipeline.New(pipeline.Config{Registry: client, Verifier: verifier, Policy: rego.policy, KRM: krm.DefaultLimits()})
 	if err != nil {
 		return nil, err
 	}
 	return p.Verify(ctx, pipeline.Request{
 		Image: f.image, File: f.file, Bundles: bundles, Input: &krm.ResourceList{}, FailOn: pipeline.FailNever,
 	})
-}
-
-// baseline is the policy of verbs that ask none: a Pipeline always has one.
-func baseline(ctx context.Context) (*policy.Policy, error) {
-	library, err := policy.SourcesFS(policies.FS, "lib")
-	if err != nil {
-		return nil, err
-	}
-	defaults, err := policy.SourcesFS(policies.FS, "baseline")
-	if err != nil {
-		return nil, err
-	}
-	return policy.Load(ctx, policy.Config{Library: library, Defaults: defaults})
 }
 
 // nameArgument takes the argument as a file if there is one of that name, or if

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/krmsafe/krmsafe/internal/report"
 )
 
 // versionInfo is what `krmsafe version -o json` prints.
@@ -42,9 +43,7 @@ func (a *app) versionCommand() *cobra.Command {
 			}
 			info := readVersion()
 			if output == "json" {
-				enc := json.NewEncoder(a.out)
-				enc.SetIndent("", "  ")
-				return enc.Encode(info)
+				return report.WriteJSON(a.out, info)
 			}
 			_, err := fmt.Fprintf(a.out, "krmsafe %s (%s, %s/%s)\n", info.Version, info.Go, info.OS, info.Arch)
 			for _, path := range engines {

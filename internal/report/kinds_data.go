@@ -37,9 +37,7 @@ func (l Log) json(w io.Writer) error {
 			Skipped: checked(g.of(StatusSkip)), Info: checked(g.of(StatusNote)), Warnings: checked(g.of(StatusWarning)), Failures: checked(g.of(StatusFailure)),
 		})
 	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return WriteJSON(w, out)
 }
 
 func checked(findings []Finding) []checkedRule {

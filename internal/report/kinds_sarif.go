@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"io"
 	"net/url"
 	"path/filepath"
@@ -47,9 +46,7 @@ func (l Log) sarif(w io.Writer) error {
 	run.Invocations = []*sarif.Invocation{{
 		ExecutionSuccessful: pointer(l.ExitCode == 0), ExitCode: &l.ExitCode, ExitCodeDescription: pointer(ExitClass(l.ExitCode)),
 	}}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(&sarif.Report{Version: string(sarif.Version210), Schema: sarifSchema, Runs: []*sarif.Run{run}})
+	return WriteJSON(w, &sarif.Report{Version: string(sarif.Version210), Schema: sarifSchema, Runs: []*sarif.Run{run}})
 }
 
 var sarifLevels = map[Status]string{StatusFailure: "error", StatusWarning: "warning", StatusNote: "note"}

@@ -70,7 +70,7 @@ func roundUp(n uint64) uint64 {
 
 // MeasureJSON writes the measurement as one JSON document.
 func MeasureJSON(w io.Writer, r *pipeline.Report) error {
-	return encodeJSON(w, NewMeasurement(r))
+	return WriteJSON(w, NewMeasurement(r))
 }
 
 // Measure writes the measurement for a person, with the limits as Rego.

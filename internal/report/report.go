@@ -20,13 +20,13 @@ import (
 // JSON writes r as one indented JSON document, the contract named by
 // pipeline.ReportVersion.
 func JSON(w io.Writer, r *pipeline.Report) error {
-	return encodeJSON(w, r)
+	return WriteJSON(w, r)
 }
 
-// encodeJSON writes a value so that no line of it is a command to a CI system that
+// WriteJSON writes any value as one indented JSON document, so that no line of it is a command to a CI system that
 // logs it: in JSON "#\u0023" is "##". A line that begins with "::" there is none, as
 // every line begins with a bracket or a quote.
-func encodeJSON(w io.Writer, v any) error {
+func WriteJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
