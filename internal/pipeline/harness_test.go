@@ -6,7 +6,6 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -61,7 +60,7 @@ func (s setup) pipeline(t *testing.T) *pipeline.Pipeline {
 	cfg := pipeline.Config{
 		Registry: client, AllowUnsigned: s.key == nil && !s.distrust, Policy: s.policy(t), PolicyName: "test",
 		Sandbox: box, Runtime: policy.Runtime{Engine: s.engine, Jail: s.jail, OS: "linux", Arch: "amd64"},
-		Date: "2026-11-22", KRM: krm.DefaultLimits(), Mode: s.mode, Random: strings.NewReader(strings.Repeat("not random at all", 10)),
+		Date: "2026-11-22", KRM: krm.DefaultLimits(), Mode: s.mode, Random: constant{},
 	}
 	if s.key != nil {
 		cfg.Verifier, err = verify.New(verify.TrustPolicy{Rules: []verify.Rule{{
@@ -120,9 +119,9 @@ func file(t *testing.T, module []byte) string {
 	return name
 }
 
-func list(t *testing.T, text string) *krm.ResourceList {
+func list(t *testing.T) *krm.ResourceList {
 	t.Helper()
-	l, err := krm.Parse([]byte(text), krm.DefaultLimits())
+	l, err := krm.Parse([]byte(settings), krm.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +148,7 @@ func run(t *testing.T, p *pipeline.Pipeline, req pipeline.Request) *pipeline.Rep
 		req.FailOn = krm.SeverityError
 	}
 	if req.Input == nil {
-		req.Input = list(t, settings)
+		req.Input = list(t)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -178,4 +177,14 @@ func golden(t *testing.T, name string, got []byte) {
 	if !bytes.Equal(want, got) {
 		t.Errorf("%s (-golden +now; -update rewrites):\n%s", name, cmp.Diff(string(want), string(got)))
 	}
+}
+
+// constant is a source of numbers that are not random at all.
+type constant struct{}
+
+func (constant) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte('a' + i%26)
+	}
+	return len(p), nil
 }

@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/oci"
@@ -75,9 +76,13 @@ type Config struct {
 }
 
 // A Pipeline judges and runs functions. It may be used by several goroutines
-// at once.
+// at once. It keeps every module that it has judged, at most 64 MiB each, until
+// nobody holds the Pipeline any more.
 type Pipeline struct {
 	cfg Config
+
+	mu    sync.Mutex
+	found map[string]*finding
 }
 
 // New checks cfg.
@@ -98,7 +103,7 @@ func New(cfg Config) (*Pipeline, error) {
 	if cfg.Mode == "" {
 		cfg.Mode = ModeEnforce
 	}
-	return &Pipeline{cfg: cfg}, nil
+	return &Pipeline{cfg: cfg, found: map[string]*finding{}}, nil
 }
 
 // A Request names one module and what it is to be run on. Exactly one of Image
@@ -167,7 +172,11 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Report, error) {
 		return nil, fmt.Errorf("writing the function's input: %w", err)
 	}
 	j := &judgement{p: p, req: req, report: p.newReport(req, input)}
-	if err := j.walk(ctx, j.fetch, j.verify, j.inspect, j.decide); err != nil || j.refused() {
+	if err := j.learn(ctx); err != nil || j.refused() {
+		return j.report, err
+	}
+	j.stage = StageDecide
+	if err := j.decide(ctx); err != nil || j.refused() {
 		return j.report, err
 	}
 	j.stage = StageRun
@@ -179,9 +188,9 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Report, error) {
 	return j.report, j.check(ctx, result)
 }
 
-// walk goes through the stages before the run, in order, until one refuses.
+// walk goes through the stages before the policy, in order, until one refuses.
 func (j *judgement) walk(ctx context.Context, stages ...func(context.Context) error) error {
-	names := []Stage{StageFetch, StageVerify, StageInspect, StageDecide}
+	names := []Stage{StageFetch, StageVerify, StageInspect}
 	for i, stage := range stages {
 		j.stage = names[i]
 		if err := stage(ctx); err != nil || j.refused() {
@@ -200,7 +209,7 @@ func (p *Pipeline) Inspect(ctx context.Context, req Request) (policy.Facts, *Rep
 		return policy.Facts{}, nil, err
 	}
 	j := &judgement{p: p, req: req, report: p.newReport(req, nil), lenient: true}
-	if err := j.walk(ctx, j.fetch, j.verify, j.inspect); err != nil {
+	if err := j.learn(ctx); err != nil {
 		return policy.Facts{}, nil, err
 	}
 	if j.refused() {

@@ -209,7 +209,7 @@ func TestTermsBind(t *testing.T) {
 
 func wantUsage(t *testing.T, p *pipeline.Pipeline, req pipeline.Request) {
 	t.Helper()
-	req.Input, req.FailOn = list(t, settings), krm.SeverityError
+	req.Input, req.FailOn = list(t), krm.SeverityError
 	var usage *pipeline.UsageError
 	if report, err := p.Run(context.Background(), req); !errors.As(err, &usage) {
 		t.Errorf("Run = %+v, %v; want a usage error", report, err)
