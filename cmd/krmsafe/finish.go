@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -35,50 +37,99 @@ func runKinds() []string { return append([]string{"text", "json"}, report.RunKin
 
 func (f *reportFlags) check() error { return oneOf("--output", f.output, runKinds()...) }
 
-// finish ends a run: the audit record, the report, and then, if all went well,
-// the product, which is complete before its first byte is written. An error that
-// it returns has not been told of yet.
-func (a *app) finish(rep *pipeline.Report, failed error, f runFlags, log *auditLog) (int, error) {
-	var product []byte
-	if failed == nil && rep.Emit != nil {
-		product, failed = encode(rep, f.to)
+// An ending is how a verb ends that ran functions.
+type ending struct {
+	flags reportFlags
+	// location is the file of the user's that a refusal is shown at, or empty.
+	location string
+	// several says that the report is one of several functions, even if fewer ran.
+	several bool
+	// product makes what is to be printed or written, once nothing refused it,
+	// and gives what then does so; nil where there is nothing.
+	product func() (deliver func() error, err error)
+}
+
+// account opens the audit log, does the work that gives the reports, and ends the
+// verb. Its reports are those of the functions that ran, in order; an error's own
+// report, if there is one, is the last of them.
+func (a *app) account(f judgeFlags, e ending, work func() ([]*pipeline.Report, error)) (int, error) {
+	e.flags = f.report
+	if err := f.report.check(); err != nil {
+		return 0, err
+	}
+	log, err := f.audit.open(a.err)
+	if err != nil {
+		return a.finishAll(nil, err, e, &auditLog{})
+	}
+	reports, err := contained(work)
+	code, err := a.finishAll(reports, err, e, log)
+	return code, errors.Join(err, log.close())
+}
+
+// contained does work of which a panic is an error like others, so that it is
+// reported and audited and nothing leaves.
+func contained(work func() ([]*pipeline.Report, error)) (reports []*pipeline.Report, err error) {
+	defer contain(func(cause error) { reports, err = nil, cause })
+	return work()
+}
+
+// finishAll ends a verb that ran functions: the audit records, the report, and
+// then, if all went well, the product, which is complete before its first byte is
+// written. An error that it returns has not been told of yet.
+func (a *app) finishAll(reports []*pipeline.Report, failed error, e ending, log *auditLog) (int, error) {
+	var deliver func() error
+	if failed == nil && worst(reports) == pipeline.ExitOK && e.product != nil {
+		deliver, failed = e.product()
 	}
 	if failed != nil {
-		rep = couldNotJudge(rep, failed)
-	} else {
-		rep.ExitCode = rep.Outcome.ExitCode()
+		reports = endedBy(reports, failed)
 	}
-	if err := log.write(rep, report.EventRun); err != nil {
-		if log.required {
-			return 0, err
+	for _, rep := range reports {
+		if rep.ExitCode < 0 {
+			rep.ExitCode = rep.Outcome.ExitCode()
 		}
-		rep.Warnings = append(rep.Warnings, pipeline.Warning{
-			Stage: rep.Outcome.Stage, ID: "audit.write", Message: err.Error(), Remedy: "--audit-required refuses a run that cannot be recorded",
-		})
+		if err := log.write(rep, report.EventRun); err != nil {
+			if log.required {
+				return 0, err
+			}
+			rep.Warnings = append(rep.Warnings, pipeline.Warning{
+				Stage: rep.Outcome.Stage, ID: "audit.write", Message: err.Error(), Remedy: "--audit-required refuses a run that cannot be recorded",
+			})
+		}
 	}
-	told, err := a.writeReport(rep, f.report, report.Origin{Program: program(), Location: f.fnConfig})
-	if err == nil && rep.ExitCode == pipeline.ExitOK {
-		err = a.deliver(product)
+	told, err := a.writeReport(reports, e)
+	if err == nil && worst(reports) == pipeline.ExitOK && deliver != nil {
+		err = deliver()
 	}
 	if err != nil {
-		return 0, a.undelivered(rep, err, f, log)
+		return 0, a.undelivered(reports, err, e, log)
 	}
 	if failed != nil && !told {
 		return 0, failed
 	}
-	return rep.ExitCode, nil
+	return worst(reports), nil
 }
 
-func encode(rep *pipeline.Report, to string) ([]byte, error) {
-	write := rep.Emit.Encode
-	if to == "manifests" {
-		write = rep.Emit.Manifests
+// worst is the exit code of the first function that did not go well.
+func worst(reports []*pipeline.Report) int {
+	for _, rep := range reports {
+		if code := rep.Outcome.ExitCode(); code != pipeline.ExitOK {
+			if rep.ExitCode > 0 {
+				return rep.ExitCode // an error's own code
+			}
+			return code
+		}
 	}
-	product, err := write()
-	if err != nil {
-		return nil, fmt.Errorf("writing the output: %w", err)
+	return pipeline.ExitOK
+}
+
+// endedBy makes the last report that of an error.
+func endedBy(reports []*pipeline.Report, failed error) []*pipeline.Report {
+	if len(reports) == 0 {
+		return []*pipeline.Report{couldNotJudge(nil, failed)}
 	}
-	return product, nil
+	last := len(reports) - 1
+	return append(slices.Clone(reports[:last]), couldNotJudge(reports[last], failed))
 }
 
 // couldNotJudge makes a report of an error, with what was found until then.
@@ -108,51 +159,69 @@ func (a *app) deliver(product []byte) error {
 
 // undelivered records that what the audit log and the report file say did not
 // reach anybody. The failure itself is what is told.
-func (a *app) undelivered(rep *pipeline.Report, failed error, f runFlags, log *auditLog) error {
-	rep = couldNotJudge(rep, failed)
-	_ = log.write(rep, report.EventUndelivered)
-	if f.report.file != "" {
-		_, _ = a.writeReport(rep, f.report, report.Origin{Program: program(), Location: f.fnConfig})
+func (a *app) undelivered(reports []*pipeline.Report, failed error, e ending, log *auditLog) error {
+	reports = endedBy(reports, failed)
+	_ = log.write(reports[len(reports)-1], report.EventUndelivered)
+	if e.flags.file != "" {
+		_, _ = a.writeReport(reports, e)
 	}
 	return failed
 }
 
 // writeReport writes the report to its file, or to standard error; told says
-// whether a program or a person has now seen how the run ended.
-func (a *app) writeReport(rep *pipeline.Report, f reportFlags, o report.Origin) (told bool, err error) {
-	text := report.Options{Quiet: f.quiet, Changes: f.showChanges}
-	failed := rep.Outcome.Stage == pipeline.StageError
+// whether whoever reads standard error has now seen the error, too, that ended
+// the run.
+func (a *app) writeReport(reports []*pipeline.Report, e ending) (told bool, err error) {
 	var buf bytes.Buffer
+	last := reports[len(reports)-1]
+	f, o := e.flags, report.Origin{Program: program(), Location: e.location}
 	switch {
+	case f.output == "json" && e.several:
+		err = report.WriteJSON(&buf, report.NewReports(reports, worst(reports)))
 	case f.output == "json":
-		err = report.JSON(&buf, rep)
-	case f.output == "markdown":
-		err = report.Markdown(&buf, rep, o)
-	case f.output != "text":
-		err = report.RunLog(rep, o).Write(&buf, f.output)
-	case failed: // the error itself says all there is
-		return false, nil
+		err = report.JSON(&buf, last)
+	case f.output == "text":
+		if last.Outcome.Stage == pipeline.StageError { // the error itself says all there is
+			reports = reports[:len(reports)-1]
+		}
+		err = writeTexts(&buf, reports, report.Options{Quiet: f.quiet, Changes: f.showChanges})
 	default:
-		err = report.Text(&buf, rep, text)
+		err = report.WriteRuns(&buf, reports, o, f.output)
 	}
 	if err != nil {
 		return false, fmt.Errorf("writing the report: %w", err)
 	}
-	if f.file != "" {
+	if f.file != "" && (f.output != "text" || buf.Len() > 0) {
 		if err := os.WriteFile(f.file, buf.Bytes(), 0o600); err != nil {
 			return false, fmt.Errorf("writing the report: %w", err)
 		}
-		if failed || rep.Outcome.OK && (f.output == "text" || len(rep.Warnings) == 0) {
-			return false, nil
-		}
 		buf.Reset() // a refusal, and a warning, are told on standard error as well
-		text.Quiet = true
-		if err := report.Text(&buf, rep, text); err != nil {
+		if err := writeTexts(&buf, worthTelling(reports, f.output), report.Options{Quiet: true, Changes: f.showChanges}); err != nil {
 			return false, fmt.Errorf("writing the report: %w", err)
 		}
 	}
 	if _, err := a.err.Write(buf.Bytes()); err != nil {
 		return false, fmt.Errorf("writing the report: %w", err)
 	}
-	return true, nil
+	return f.output != "text" && f.file == "", nil
+}
+
+// worthTelling are the reports that a person must see although a file has them.
+func worthTelling(reports []*pipeline.Report, output string) []*pipeline.Report {
+	var out []*pipeline.Report
+	for _, rep := range reports {
+		if rep.Outcome.Stage != pipeline.StageError && (!rep.Outcome.OK || output != "text" && len(rep.Warnings) > 0) {
+			out = append(out, rep)
+		}
+	}
+	return out
+}
+
+func writeTexts(w io.Writer, reports []*pipeline.Report, o report.Options) error {
+	for _, rep := range reports {
+		if err := report.Text(w, rep, o); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -63,11 +63,12 @@ func (a *app) inspectModule(ctx context.Context, f inspectFlags, args []string) 
 	if f.measure != "" {
 		return a.measureModule(ctx, f)
 	}
-	p, end, err := a.pipeline(ctx, runFlags{module: f.module, sandbox: f.sandbox}, nil)
+	s := a.openWith(ctx, judgeFlags{originFlags: f.module.originFlags, sandbox: f.sandbox}, nil)
+	defer s.close()
+	p, err := s.pipeline(false)
 	if err != nil {
 		return 0, err
 	}
-	defer end()
 	input := &krm.ResourceList{}
 	if f.input != "" || f.fnConfig != "" {
 		if input, err = a.inspectedInput(f.input, f.fnConfig); err != nil {
@@ -112,12 +113,12 @@ func (a *app) measureModule(ctx context.Context, f inspectFlags) (int, error) {
 	if err != nil {
 		return 0, &pipeline.UsageError{Message: err.Error()}
 	}
-	defer func() { _ = box.Close() }()
-	p, end, err := a.pipeline(ctx, runFlags{module: f.module, sandbox: f.sandbox, mode: string(pipeline.ModeEnforce)}, box)
+	s := a.openWith(ctx, judgeFlags{originFlags: f.module.originFlags, sandbox: f.sandbox}, box)
+	defer s.close()
+	p, err := s.pipeline(false)
 	if err != nil {
 		return 0, err
 	}
-	defer end()
 	input, err := a.inspectedInput(f.measure, f.fnConfig)
 	if err != nil {
 		return 0, err

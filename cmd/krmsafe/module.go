@@ -19,38 +19,63 @@ import (
 	"github.com/krmsafe/krmsafe/verify"
 )
 
-// moduleFlags name the module, where it comes from and who is trusted to have
-// signed it. Every verb that judges a module has them.
-type moduleFlags struct {
-	image         string
-	file          string
+// nameFlags name the module.
+type nameFlags struct {
+	image string
+	file  string
+}
+
+func (f *nameFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.image, "image", "", "module as an OCI artifact: registry/repo[:tag][@sha256:…] or oci-layout:DIR[:tag]")
+	flags.StringVar(&f.file, "file", "", "module as a local .wasm file")
+}
+
+// originFlags say where modules come from and who is trusted to have signed them.
+type originFlags struct {
 	allowUnsigned bool
 	trust         trustFlags
 	registry      registryFlags
 }
 
-func (f *moduleFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.StringVar(&f.image, "image", "", "module as an OCI artifact: registry/repo[:tag][@sha256:…] or oci-layout:DIR[:tag]")
-	flags.StringVar(&f.file, "file", "", "module as a local .wasm file")
-	flags.BoolVar(&f.allowUnsigned, "allow-unsigned", false, "let a module that nobody signed go on to the policy; lowers safety")
+func (f *originFlags) register(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.allowUnsigned, "allow-unsigned", false, "let a module that nobody signed go on to the policy; lowers safety")
 	f.trust.register(cmd)
 	f.registry.register(cmd)
 }
 
+// verifier gives what verifies, nil where nobody is trusted, and where to fetch
+// instead.
+func (f *originFlags) verifier() ([]verify.Mirror, *verify.Verifier, error) {
+	trust, err := f.trust.policy()
+	if err != nil || len(trust.Rules) == 0 {
+		return trust.Mirrors, nil, err
+	}
+	verifier, err := verify.New(trust)
+	return trust.Mirrors, verifier, err
+}
+
 // judges gives what fetches and what verifies. The verifier is nil where nobody
 // is trusted.
-func (f *moduleFlags) judges(a *app) (*oci.Client, *verify.Verifier, error) {
-	trust, err := f.trust.policy()
+func (f *originFlags) judges(a *app) (*oci.Client, *verify.Verifier, error) {
+	mirrors, verifier, err := f.verifier()
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := f.registry.client(a, trust.Mirrors)
-	if err != nil || len(trust.Rules) == 0 {
-		return client, nil, err
-	}
-	verifier, err := verify.New(trust)
+	client, err := f.registry.client(a, mirrors)
 	return client, verifier, err
+}
+
+// moduleFlags name the module, where it comes from and who is trusted to have
+// signed it. Every verb that judges one module has them.
+type moduleFlags struct {
+	nameFlags
+	originFlags
+}
+
+func (f *moduleFlags) register(cmd *cobra.Command) {
+	f.nameFlags.register(cmd)
+	f.originFlags.register(cmd)
 }
 
 // registryFlags say how registries are spoken to.

@@ -138,11 +138,12 @@ func (a *app) observe(ctx context.Context, f observeFlags, args []string) (polic
 	if err != nil {
 		return policy.Facts{}, nil, err
 	}
-	p, end, err := a.pipeline(ctx, runFlags{module: f.module, sandbox: f.sandbox}, nil)
+	s := a.openWith(ctx, judgeFlags{originFlags: f.module.originFlags, sandbox: f.sandbox}, nil)
+	defer s.close()
+	p, err := s.pipeline(f.module.registry.publicOnly)
 	if err != nil {
 		return policy.Facts{}, nil, err
 	}
-	defer end()
 	return p.Inspect(ctx, req)
 }
 

@@ -140,21 +140,21 @@ func (a *app) drawn(ctx context.Context, f policyInitFlags) (policy.InitConfig, 
 
 // trial runs the module under the shipped policy. What it returns goes nowhere.
 func (a *app) trial(ctx context.Context, f policyInitFlags, o observeFlags, args []string) (*pipeline.Report, error) {
-	box, err := sandbox.New(f.sandbox.config())
-	if err != nil {
-		return nil, &pipeline.UsageError{Message: err.Error()}
-	}
-	defer func() { _ = box.Close() }()
 	req, err := a.observed(&o, args)
 	if err != nil {
 		return nil, err
 	}
 	req.Role = roles[f.kind]
-	p, end, err := a.pipeline(ctx, runFlags{module: o.module, sandbox: f.sandbox}, box)
+	box, err := sandbox.New(f.sandbox.config())
+	if err != nil {
+		return nil, &pipeline.UsageError{Message: err.Error()}
+	}
+	s := a.openWith(ctx, judgeFlags{originFlags: o.module.originFlags, sandbox: f.sandbox}, box)
+	defer s.close()
+	p, err := s.pipeline(o.module.registry.publicOnly)
 	if err != nil {
 		return nil, err
 	}
-	defer end()
 	rep, err := p.Run(ctx, req)
 	if rep != nil {
 		rep.Emit = nil

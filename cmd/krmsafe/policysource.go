@@ -46,15 +46,6 @@ func (f *policyFlags) register(cmd *cobra.Command) {
 	flags.StringSliceVar(&f.permissive, "permissive-policy", nil, "accept a policy that would allow these: empty, unsigned, worst-case, worst-output; lowers safety")
 }
 
-// lowered are the flags that lower safety and that the pipeline has no other way
-// to know: the policy sees them.
-func (f runFlags) lowered() policy.Flags {
-	rule := f.module.trust.rule
-	return policy.Flags{
-		PermissivePolicy: f.policy.permissive, InsecureIgnoreTLog: rule.InsecureIgnoreTLog, InsecureIgnoreSCT: rule.InsecureIgnoreSCT,
-	}
-}
-
 // builtins are the names of the policies that krmsafe ships.
 func builtins() []string {
 	entries, err := policies.FS.ReadDir(".")

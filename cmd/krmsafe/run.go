@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -11,30 +10,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
-	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/policy"
-	"github.com/krmsafe/krmsafe/sandbox"
 )
 
 // runFlags are the flags of `krmsafe run`.
 type runFlags struct {
-	module   moduleFlags
-	policy   policyFlags
-	sandbox  sandboxFlags
+	judgeFlags
+	module   nameFlags
 	view     viewFlags
-	report   reportFlags
-	audit    auditFlags
-	lock     lockedFlags
 	fnConfig string
 	kind     string
-	mode     string
 	to       string
-	failOn   string
-	twice    bool
-	lower    policy.Limits
-
-	loading *policyLoad // nil where the policy is not being loaded yet
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -71,35 +58,13 @@ refused. On any other code than 0 nothing is printed on standard output.`,
 		},
 	}
 	f.module.register(cmd)
-	f.policy.register(cmd)
-	f.sandbox.register(cmd)
+	f.register(cmd)
 	f.view.register(cmd)
-	f.report.register(cmd)
-	f.audit.register(cmd)
-	f.lock.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.fnConfig, "fn-config", "", "file with the functionConfig")
 	flags.StringVarP(&f.kind, "type", "t", "mutator", "what the function is for: mutator (or transformer), validator or generator")
-	flags.StringVar(&f.mode, "mode", string(pipeline.ModeEnforce), "enforce, or warn: report what the policy refuses and go on; lowers safety")
 	flags.StringVar(&f.to, "to", "resourcelist", "what to print: resourcelist or manifests")
-	flags.StringVar(&f.failOn, "fail-on", krm.SeverityError, "refuse the output on results of this severity or above: error, warning, info or never")
-	flags.BoolVar(&f.twice, "check-determinism", false, "run the function twice and refuse it if its runs differ")
-	registerLimits(cmd, &f.lower)
 	return cmd
-}
-
-// registerLimits adds the flags that lower the policy's limits.
-func registerLimits(cmd *cobra.Command, l *policy.Limits) {
-	flags := cmd.Flags()
-	flags.DurationVar(&l.Timeout, "timeout", 0, "lower the policy's time limit")
-	flags.DurationVar(&l.CompileTimeout, "compile-timeout", 0, "lower the policy's limit on the time spent compiling")
-	flags.Uint32Var(&l.MemoryPages, "memory-pages", 0, "lower the policy's memory limit, in pages of 64 KiB")
-	flags.Uint64Var(&l.Fuel, "fuel", 0, "lower the policy's fuel limit, in units of fuel/v1")
-	flags.Uint32Var(&l.TableElements, "table-elements", 0, "lower the policy's limit on the entries of all tables")
-	flags.Uint32Var(&l.CallDepth, "call-depth", 0, "lower the policy's limit on nested calls")
-	flags.Int64Var(&l.CompileBytes, "compile-bytes", 0, "lower the policy's limit on the memory for compiling, in bytes")
-	flags.Int64Var(&l.OutputBytes, "output-bytes", 0, "lower the policy's limit on the function's output, in bytes")
-	flags.Int64Var(&l.StderrBytes, "stderr-bytes", 0, "lower the policy's limit on the function's standard error, in bytes")
 }
 
 // roles are the words of --type: kpt's, and those of the policy.
@@ -109,16 +74,30 @@ var roles = map[string]string{
 }
 
 func (a *app) runFunction(ctx context.Context, f runFlags, args []string) (int, error) {
-	if err := f.report.check(); err != nil {
-		return 0, err
+	var rep *pipeline.Report
+	print := func() (func() error, error) {
+		product, err := encode(rep, f.to)
+		return func() error { return a.deliver(product) }, err
 	}
-	log, err := f.audit.open(a.err)
+	return a.account(f.judgeFlags, ending{location: f.fnConfig, product: print}, func() ([]*pipeline.Report, error) {
+		var err error
+		if rep, err = a.judge(ctx, f, args); rep == nil {
+			return nil, err
+		}
+		return []*pipeline.Report{rep}, err
+	})
+}
+
+func encode(rep *pipeline.Report, to string) ([]byte, error) {
+	write := rep.Emit.Encode
+	if to == "manifests" {
+		write = rep.Emit.Manifests
+	}
+	product, err := write()
 	if err != nil {
-		return a.finish(nil, err, f, &auditLog{})
+		return nil, fmt.Errorf("writing the output: %w", err)
 	}
-	rep, err := a.judge(ctx, f, args)
-	code, err := a.finish(rep, err, f, log)
-	return code, errors.Join(err, log.close())
+	return product, nil
 }
 
 // emptyInputError says that there is nothing to run a function on: more likely the
@@ -130,19 +109,11 @@ func (*emptyInputError) Error() string { return "the input holds no resources" }
 // errBug is in the chain of an error that should have been impossible.
 var errBug = errors.New("this is a bug in krmsafe")
 
-// judge goes as far as the report: nothing is printed here. A panic is an error
-// like others, so that it is reported and audited and nothing leaves.
-func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeline.Report, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			rep, err = nil, fmt.Errorf("%w: %v", errBug, cause)
-		}
-	}()
+// judge goes as far as the report: nothing is printed here.
+func (a *app) judge(ctx context.Context, f runFlags, args []string) (*pipeline.Report, error) {
 	for _, err := range []error{
 		oneOf("--to", f.to, "resourcelist", "manifests"),
 		oneOf("--type", f.kind, "mutator", "transformer", "validator", "generator"),
-		oneOf("--mode", f.mode, string(pipeline.ModeEnforce), string(pipeline.ModeWarn)),
-		oneOf("--fail-on", f.failOn, krm.SeverityError, krm.SeverityWarning, krm.SeverityInfo, pipeline.FailNever),
 	} {
 		if err != nil {
 			return nil, err
@@ -152,18 +123,13 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	if err != nil {
 		return nil, err
 	}
-	box, err := sandbox.New(f.sandbox.config())
-	if err != nil {
-		return nil, &pipeline.UsageError{Message: err.Error()}
-	}
-	defer func() { _ = box.Close() }()
 	// The child's start and the policy's compilation hide behind all that is read
 	// here, and behind the wait for whoever writes the input.
-	go func() { _, _ = box.Prepare(ctx) }()
-	registry := f.module.registry // as the operator set it, whatever the module's reference changes below
-	f.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return registry.client(a, nil) })
-	f.loading = f.policy.start(ctx, f.sandbox.jail)
-	defer f.loading.close()
+	s, err := a.open(ctx, f.judgeFlags)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
 	input, err := a.input(args, f.fnConfig)
 	if err != nil {
 		return nil, err
@@ -171,58 +137,17 @@ func (a *app) judge(ctx context.Context, f runFlags, args []string) (rep *pipeli
 	if input.Plain && len(input.Items) == 0 && roles[f.kind] != policy.RoleGenerator {
 		return nil, &emptyInputError{}
 	}
-	bundles, err := f.module.trust.readBundles()
-	if err != nil {
-		return nil, err
-	}
-	req := pipeline.Request{
-		Image: f.module.image, File: f.module.file, Bundles: bundles, Input: input, Lower: f.lower, FailOn: f.failOn,
-		Role: roles[f.kind], View: view, CheckDeterminism: f.twice,
-	}
+	req := pipeline.Request{Image: f.module.image, File: f.module.file, Input: input, Role: roles[f.kind], View: view}
 	// Whoever wrote the functionConfig must not reach into the network that
 	// krmsafe runs in by naming a registry there.
 	req.NamedBy = pipeline.NamedByFlag
 	if req.Image == "" && req.File == "" {
-		req.NamedBy, f.module.registry.publicOnly = pipeline.NamedByFunctionConfig, true
+		req.NamedBy = pipeline.NamedByFunctionConfig
 	}
 	if err := nameModule(&req, f.fnConfig); err != nil {
 		return nil, err
 	}
-	p, end, err := a.pipeline(ctx, f, box)
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-	return p.Run(ctx, req)
-}
-
-// pipeline puts together what the flags name. end gives up what it holds.
-func (a *app) pipeline(ctx context.Context, f runFlags, box *sandbox.Sandbox) (p *pipeline.Pipeline, end func(), err error) {
-	client, verifier, err := f.module.judges(a)
-	if err != nil {
-		return nil, nil, err
-	}
-	lock, err := f.lock.read()
-	if err != nil {
-		return nil, nil, err
-	}
-	loading := f.loading
-	if loading == nil {
-		loading = f.policy.start(ctx, f.sandbox.jail)
-	}
-	rego, err := loading.wait()
-	if err != nil {
-		return nil, nil, err
-	}
-	p, err = pipeline.New(pipeline.Config{
-		Registry: client, Verifier: verifier, AllowUnsigned: f.module.allowUnsigned, Lock: lock, Policy: rego.policy, PolicyName: rego.name,
-		Sandbox: box, Runtime: runtimeFacts(f.sandbox.engine, f.sandbox.jail), Date: today(), KRM: krm.DefaultLimits(),
-		Mode: pipeline.Mode(f.mode), Random: rand.Reader, Flags: f.lowered(),
-	})
-	if err != nil {
-		loading.close()
-	}
-	return p, loading.close, err
+	return s.run(ctx, req)
 }
 
 // input reads the resources, from standard input where no path is given.
