@@ -2,6 +2,8 @@ package krm
 
 import (
 	"errors"
+	"slices"
+	"strconv"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -27,7 +29,56 @@ func ParseFunction(config *Object) (FunctionSpec, error) {
 	if config == nil {
 		return FunctionSpec{}, ErrNoFunction
 	}
-	spec, err := parseFunction(config.node)
+	return annotationError(parseFunction(config.node, functionKeys))
+}
+
+// wrappedKey is the annotation that names a module where the function annotation already names krmsafe as a program.
+const wrappedKey = "krmsafe.dev/function"
+
+// ParseWrapped reads the annotation krmsafe.dev/function, which holds what ParseFunction reads of the function
+// annotation: clients that do not know wasip1 start krmsafe as a program and pass this one along. Where it is missing the
+// function annotation itself is read. It is as strict as ParseFunction: two annotations that name different modules are
+// a *SyntaxError. Where neither names a module the error is ErrNoFunction.
+func ParseWrapped(config *Object) (FunctionSpec, error) {
+	if config == nil {
+		return FunctionSpec{}, ErrNoFunction
+	}
+	spec, err := annotationError(parseFunction(config.node, []string{wrappedKey}))
+	other, otherErr := annotationError(parseFunction(config.node, functionKeys))
+	foreign, _ := errors.AsType[*SyntaxError](otherErr)
+	switch {
+	case errors.Is(err, ErrNoFunction) && foreign != nil && foreign.Code == "function.runtime":
+		return FunctionSpec{}, err // the program that it names is krmsafe
+	case errors.Is(err, ErrNoFunction):
+		return other, otherErr
+	case err == nil && otherErr == nil && spec != other:
+		return FunctionSpec{}, &SyntaxError{
+			Code: "function.conflict", Message: "function annotation: " + strconv.Quote(wrappedKey) + " and " + strconv.Quote(functionKeys[0]) + " name different modules",
+			Hint: "keep one of them",
+		}
+	}
+	return spec, err
+}
+
+// IsWrapped says whether a functionConfig names a function of any runtime in the function annotation, as kustomize's do
+// and those of kpt need not.
+func IsWrapped(config *Object) bool {
+	if config == nil {
+		return false
+	}
+	annotations := field(field(config.node, "metadata"), "annotations")
+	return slices.ContainsFunc(functionKeys, func(key string) bool { return field(annotations, key) != nil })
+}
+
+// ParseFunctionBlock reads what a function annotation holds from the text of a file of its own. name is what errors call
+// the file.
+func ParseFunctionBlock(name string, data []byte) (FunctionSpec, error) {
+	spec, err := parseSpec(data)
+	return spec, named("function.", name, err)
+}
+
+// annotationError turns a problem into the operator's error about an annotation.
+func annotationError(spec FunctionSpec, err error) (FunctionSpec, error) {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return FunctionSpec{}, &SyntaxError{
 			Code: "function." + p.reason, Line: p.line, Column: p.column,
@@ -37,9 +88,9 @@ func ParseFunction(config *Object) (FunctionSpec, error) {
 	return spec, err
 }
 
-func parseFunction(config *yaml.Node) (FunctionSpec, error) {
+func parseFunction(config *yaml.Node, keys []string) (FunctionSpec, error) {
 	found := ""
-	for _, key := range functionKeys {
+	for _, key := range keys {
 		value := field(field(field(config, "metadata"), "annotations"), key)
 		if value == nil {
 			continue
@@ -48,8 +99,8 @@ func parseFunction(config *yaml.Node) (FunctionSpec, error) {
 			return FunctionSpec{}, problemf("malformed", 0, 0, "its value is not text").withHint("write it as a block: |")
 		}
 		if found != "" && found != value.Value {
-			return FunctionSpec{}, problemf("conflict", 0, 0, "%q and %q name different functions", functionKeys[0], functionKeys[1]).
-				withHint("keep " + functionKeys[0])
+			return FunctionSpec{}, problemf("conflict", 0, 0, "%q and %q name different functions", keys[0], key).
+				withHint("keep " + keys[0])
 		}
 		found = value.Value
 		if found == "" {
