@@ -16,6 +16,9 @@ type verdict uint32
 const (
 	allow       verdict = unix.SECCOMP_RET_ALLOW
 	killProcess verdict = unix.SECCOMP_RET_KILL_PROCESS
+	// next, as rule.otherwise, leaves the decision to the next rule for the same
+	// system call. It is no action that the kernel knows.
+	next verdict = 0x7fff_fffe
 )
 
 // deny answers a system call with an error number.
@@ -62,7 +65,7 @@ func jump(code uint16, k uint32, onTrue, onFalse int) unix.SockFilter {
 }
 
 // assemble makes a filter of rules: the first rule for a system call decides,
-// what has none meets rest. A foreign architecture, and on amd64 the x32 table,
+// unless it leaves that to the next; what has none meets rest. A foreign architecture, and on amd64 the x32 table,
 // is killed.
 func assemble(rules []rule, rest verdict) ([]unix.SockFilter, error) {
 	prog := []unix.SockFilter{ld(offArch), jump(unix.BPF_JEQ, auditArch, 1, 0), ret(killProcess), ld(offNr)}
@@ -84,12 +87,18 @@ func assemble(rules []rule, rest verdict) ([]unix.SockFilter, error) {
 	return prog, nil
 }
 
-// block is a rule's code after its number has matched; it always returns.
+// block is a rule's code after its number has matched; it returns, or where it
+// leaves the decision to the next rule goes on behind its end with the number
+// loaded again.
 func (r rule) block() []unix.SockFilter {
 	var out []unix.SockFilter
+	refused := ret(r.otherwise)
+	if r.otherwise == next {
+		refused = unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JA} // its distance is set below
+	}
 	for _, c := range r.checks {
 		if c.wide {
-			out = append(out, ld(offArgs+8*c.arg+4), jump(unix.BPF_JEQ, 0, 1, 0), ret(r.otherwise))
+			out = append(out, ld(offArgs+8*c.arg+4), jump(unix.BPF_JEQ, 0, 1, 0), refused)
 		}
 		out = append(out, ld(offArgs+8*c.arg))
 		if c.mask != ^uint32(0) {
@@ -98,9 +107,18 @@ func (r rule) block() []unix.SockFilter {
 		for i, v := range c.values {
 			out = append(out, jump(unix.BPF_JEQ, v, len(c.values)-i, 0))
 		}
-		out = append(out, ret(r.otherwise))
+		out = append(out, refused)
 	}
-	return append(out, ret(r.then))
+	out = append(out, ret(r.then))
+	if r.otherwise != next {
+		return out
+	}
+	for i := range out {
+		if out[i].Code == refused.Code {
+			out[i].K = uint32(len(out) - i - 1) //nolint:gosec // G115: assemble bounds a block
+		}
+	}
+	return append(out, ld(offNr))
 }
 
 // install puts a filter on every thread. A positive result names a thread that

@@ -19,6 +19,12 @@ type Config struct {
 	Role string
 	// Level is what must hold before the child is used.
 	Level Level
+	// File is read-only content that the child may map into its memory, by
+	// MapCode and MapMemory, and do nothing else with; nil gives it none. Whoever
+	// starts the child vouches for the content and keeps it from changing while
+	// the child lives. The caller may close its own descriptor once Start has
+	// returned. It is for Linux: elsewhere Start refuses it.
+	File *os.File
 }
 
 // Bounds lower what a child may use, once it is known. Both must be positive.
@@ -90,6 +96,9 @@ func start(ctx context.Context, cfg Config, demanded func(Level, string) bool) (
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("starting a jailed child: %w", context.Cause(ctx))
+	}
+	if cfg.File != nil && !canMap {
+		return nil, errors.New("starting a jailed child: this system cannot hand a file to it")
 	}
 	c := &Child{level: cfg.Level, stderr: newTail(stderrMax), done: make(chan struct{})}
 	var err error
@@ -169,6 +178,10 @@ func (c *Child) exec(cfg Config) error {
 	c.cmd = &exec.Cmd{
 		Path: path, Args: []string{childName, cfg.Role, cfg.Level.String()}, Env: childEnv(), Dir: rootDir,
 		Stdin: files[0], Stdout: files[3], Stderr: files[5], SysProcAttr: childAttr(),
+	}
+	if cfg.File != nil {
+		c.cmd.Args = append(c.cmd.Args, fileArg)
+		c.cmd.ExtraFiles = []*os.File{cfg.File} // becomes descriptor fileFD
 	}
 	if err := c.cmd.Start(); err != nil {
 		closeAll(files[:])

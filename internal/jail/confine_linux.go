@@ -33,8 +33,9 @@ var skipped, lacking = map[string]bool{}, map[string]bool{}
 type idleUse struct{ addressBytes, dataBytes int64 }
 
 // confine takes on every layer in order and says of each whether it holds. It
-// goes on after a failure, so that the parent can name all that is missing.
-func confine(level Level) (childReport, idleUse) {
+// goes on after a failure, so that the parent can name all that is missing. With
+// file the child has one more descriptor, for mapping only.
+func confine(level Level, file bool) (childReport, idleUse) {
 	time.Sleep(time.Nanosecond) // opens the runtime's poller, whose descriptors must exist before RLIMIT_NOFILE
 	idle, idleErr := readIdle()
 	abi, _ := landlockABI()
@@ -43,7 +44,7 @@ func confine(level Level) (childReport, idleUse) {
 		layer string
 		take  func() error
 	}{
-		{LayerDescriptors, closeStray},
+		{LayerDescriptors, func() error { return closeStray(file) }},
 		{LayerUser, dropRoot},
 		{LayerCapabilities, dropCapabilities},
 		{LayerNoNewPrivs, noNewPrivs},
@@ -53,7 +54,7 @@ func confine(level Level) (childReport, idleUse) {
 		{LayerLandlockNet, func() error { return landlockNet(abi) }},
 		{LayerLandlockScope, func() error { return landlockScope(abi) }},
 		{LayerRlimits, func() error { return errors.Join(idleErr, fixedRlimits()) }},
-		{LayerSeccomp, filterOne},
+		{LayerSeccomp, func() error { return filterOne(file) }},
 	}
 	for _, s := range steps {
 		err := errNotAsked
@@ -88,8 +89,8 @@ func orNone(err error) error {
 func clip(s string, n int) string { return s[:min(len(s), n)] }
 
 // closeStray closes what the parent's other threads may have leaked. Only the
-// runtime's own poller is kept beside the three pipes.
-func closeStray() error {
+// runtime's own poller is kept beside the three pipes and the file to map.
+func closeStray(file bool) error {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return err
@@ -97,7 +98,7 @@ func closeStray() error {
 	pollers, events := 0, 0
 	for _, entry := range entries {
 		fd, err := strconv.Atoi(entry.Name())
-		if err != nil || fd < 3 {
+		if err != nil || fd < 3 || file && fd == fileFD {
 			continue
 		}
 		target, err := os.Readlink("/proc/self/fd/" + entry.Name())

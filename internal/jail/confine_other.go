@@ -3,6 +3,7 @@
 package jail
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -11,6 +12,17 @@ import (
 // platformLayers are what PartialUnsafe requires here: there is only a separate
 // process with a constant environment and three pipes.
 var platformLayers = []string{LayerDescriptors}
+
+// canMap tells whether a child can be given a file to map.
+const canMap = false
+
+// MapCode is not to be had here.
+func MapCode([]byte, int64) error { return errNoMap }
+
+// MapMemory is not to be had here.
+func MapMemory([]byte, int64) error { return errNoMap }
+
+var errNoMap = errors.New("this system cannot map a file into a jailed child")
 
 type idleUse struct{}
 
@@ -22,7 +34,7 @@ func observeParent() (parentState, error) { return parentState{}, nil }
 
 func landlockMissing() string { return fmt.Sprintf("%s has no such layer", runtime.GOOS) }
 
-func confine(Level) (childReport, idleUse) {
+func confine(Level, bool) (childReport, idleUse) {
 	var r childReport
 	for _, layer := range Layers() {
 		state := LayerState{Layer: layer, Held: layer == LayerDescriptors}

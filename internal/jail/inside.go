@@ -10,11 +10,17 @@ import (
 const (
 	childName = "krmsafe-jail" // argv[0] of every child
 	helloMax  = 64 << 10
+
+	fileArg = "file" // the last argument of a child that was given Config.File
+	fileFD  = 3      // as which it has it
 )
 
 // IsChild reports whether args, a process's argument list, are those of a child
 // that Start made for role.
 func IsChild(args []string, role string) bool {
+	if len(args) == 4 && args[3] == fileArg {
+		args = args[:3]
+	}
 	if len(args) != 3 || args[0] != childName || args[1] != role {
 		return false
 	}
@@ -40,7 +46,7 @@ func Serve(args []string, role string, work func(*Inside) error) int {
 	debug.SetTraceback("none")
 	level, _ := ParseLevel(args[2])
 	in := &Inside{level: level, in: fdFile(0), out: fdFile(1)}
-	report, idle := confine(level)
+	report, idle := confine(level, len(args) == 4)
 	in.idle = idle
 	if err := in.hello(report); err != nil {
 		return exitNoParent

@@ -18,6 +18,7 @@ const (
 	roleLack  = "lack"  // leaves layers out and says so
 	roleOnly  = "only"  // has one layer only, and says what that layer forbids
 	roleMain  = "main"  // is a program that forgot the hook
+	roleMap   = "map"   // maps the file it was given, or tries what it may not do with it
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 {
+	if len(os.Args) == 3 || len(os.Args) == 4 {
 		role, arg, _ := strings.Cut(os.Args[1], ":")
 		switch role {
 		case roleEcho:
@@ -47,6 +48,8 @@ func TestMain(m *testing.M) {
 				}
 			}
 			os.Exit(jail.Serve(os.Args, os.Args[1], func(in *jail.Inside) error { return alone(in, arg) }))
+		case roleMap:
+			os.Exit(jail.Serve(os.Args, os.Args[1], func(in *jail.Inside) error { return mapping(in, arg) }))
 		case roleMain:
 			os.Exit(forgetful())
 		}

@@ -20,8 +20,8 @@ var threadFlags = []uint32{0x50f00, 0xd0f00, 0x3d0f00}
 // filterOne is the first filter: what Go's runtime and the making of machine
 // code need. What a library may try and do without is denied softly; everything
 // else ends the process. Then it tries what must be denied.
-func filterOne() error {
-	prog, err := assemble(stageOne(uint32(unix.Getpid())), killProcess) //nolint:gosec // G115: a pid is positive
+func filterOne(file bool) error {
+	prog, err := assemble(stageOne(uint32(unix.Getpid()), file), killProcess) //nolint:gosec // G115: a pid is positive
 	if err != nil {
 		return err
 	}
@@ -38,8 +38,9 @@ func filterOne() error {
 }
 
 // stageOne is the allow list. pid is this process's, whose threads the runtime
-// signals to preempt them.
-func stageOne(pid uint32) []rule {
+// signals to preempt them. With file, that one may be mapped, privately and not to
+// be executed: what is made executable later is what mprotect is asked for.
+func stageOne(pid uint32, file bool) []rule {
 	var rules []rule
 	for _, nr := range []uint32{
 		unix.SYS_FUTEX, unix.SYS_READ, unix.SYS_WRITE, unix.SYS_MADVISE, unix.SYS_MUNMAP, unix.SYS_NANOSLEEP,
@@ -49,6 +50,13 @@ func stageOne(pid uint32) []rule {
 		unix.SYS_RSEQ, unix.SYS_GETRANDOM, unix.SYS_EXIT, unix.SYS_EXIT_GROUP,
 	} {
 		rules = append(rules, rule{nr: nr, then: allow})
+	}
+	if file {
+		rules = append(rules, rule{unix.SYS_MMAP, []check{
+			{arg: 2, mask: unix.PROT_EXEC, values: []uint32{0}},
+			{arg: 3, mask: unix.MAP_ANONYMOUS | unix.MAP_TYPE, values: []uint32{unix.MAP_PRIVATE}},
+			{arg: 4, mask: all, values: []uint32{fileFD}},
+		}, allow, next})
 	}
 	rules = append(
 		rules,
