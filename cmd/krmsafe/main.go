@@ -11,15 +11,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	_ "github.com/krmsafe/krmsafe/cmd/krmsafe/internal/early/child"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/policy"
 	"github.com/krmsafe/krmsafe/sandbox"
 )
 
 func main() {
-	if sandbox.IsChild(os.Args) {
-		os.Exit(sandbox.Child(os.Args))
-	}
+	// A child of the sandbox has never come here: see internal/early/child.
 	if policy.IsChild(os.Args) {
 		os.Exit(policy.Child(os.Args))
 	}

@@ -12,13 +12,9 @@ import (
 	"github.com/krmsafe/krmsafe/internal/testkit/stamp"
 	"github.com/krmsafe/krmsafe/internal/wasm"
 	"github.com/krmsafe/krmsafe/policy"
-	"github.com/krmsafe/krmsafe/sandbox"
 )
 
 func TestMain(m *testing.M) {
-	if sandbox.IsChild(os.Args) {
-		os.Exit(sandbox.Child(os.Args))
-	}
 	if policy.IsChild(os.Args) {
 		os.Exit(policy.Child(os.Args))
 	}

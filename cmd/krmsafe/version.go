@@ -1,12 +1,13 @@
 package main
 
 import (
-	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
+	"github.com/krmsafe/krmsafe/cmd/krmsafe/internal/early/version"
 	"github.com/krmsafe/krmsafe/internal/report"
 )
 
@@ -19,15 +20,6 @@ type versionInfo struct {
 	OS       string            `json:"os"`
 	Arch     string            `json:"arch"`
 	Modules  map[string]string `json:"modules"`
-}
-
-// engines are the modules whose versions decide what krmsafe accepts.
-var engines = []string{
-	"github.com/tetratelabs/wazero",
-	"github.com/open-policy-agent/opa",
-	"github.com/sigstore/sigstore-go",
-	"oras.land/oras-go/v2",
-	"go.yaml.in/yaml/v3",
 }
 
 func (a *app) versionCommand() *cobra.Command {
@@ -45,12 +37,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if output == "json" {
 				return report.WriteJSON(a.out, info)
 			}
-			_, err := fmt.Fprintf(a.out, "krmsafe %s (%s, %s/%s)\n", info.Version, info.Go, info.OS, info.Arch)
-			for _, path := range engines {
-				if err == nil {
-					_, err = fmt.Fprintf(a.out, "  %-36s %s\n", path, info.Modules[path])
-				}
-			}
+			_, err := io.WriteString(a.out, version.Info{Version: info.Version, Modules: info.Modules}.Text())
 			return err
 		},
 	}
@@ -73,7 +60,7 @@ func readVersion() versionInfo {
 			info.Modified = s.Value == "true"
 		}
 	}
-	for _, path := range engines {
+	for _, path := range version.Engines() {
 		for _, dep := range build.Deps {
 			if dep.Path == path {
 				info.Modules[path] = dep.Version
