@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 
@@ -56,7 +57,26 @@ environment, in a process of its own, and what it returns is checked.`,
 		return &pipeline.UsageError{Message: message, Hint: cmd.CommandPath() + " --help lists the flags"}
 	})
 	root.AddCommand(a.runCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.trustCommand(), a.policyCommand(), a.versionCommand())
+	root.SetHelpCommand(helpCommand())
 	return root
+}
+
+// helpCommand is cobra's, but for a verb that does not exist: that is a usage
+// error here, as everywhere.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [VERB…]",
+		Short: "show the help of a verb",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			verb, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return &pipeline.UsageError{
+					Message: fmt.Sprintf("there is no verb %q", strings.Join(args, " ")), Hint: "krmsafe --help lists the verbs",
+				}
+			}
+			return verb.Help()
+		},
+	}
 }
 
 // usage makes a complaint about arguments a usage error.
