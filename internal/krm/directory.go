@@ -56,6 +56,7 @@ type Directory struct {
 	List  *ResourceList
 	root  *os.Root
 	files map[string]*source
+	left  int64 // bytes that OpenFiles may still read
 }
 
 // source is a file as it was read.
