@@ -59,6 +59,7 @@ func apply(tb testing.TB, items map[string]any, list []krm.Change) {
 	var removals, rest []krm.Change
 	for _, c := range list {
 		switch {
+		case c.Restored:
 		case len(c.Path) == 0 && c.Op == krm.OpRemove:
 			delete(items, key(c.Resource))
 		case len(c.Path) == 0:

@@ -15,8 +15,8 @@ const (
 )
 
 // Change is one difference between what a function was given and what it returned: a field, or a whole resource
-// where Path is empty. Together the changes of an Output say all that it changed: applied to the input they give the
-// output, but for the order of resources, style and comments. See TestDiffThenApplyIsIdentity.
+// where Path is empty. Together the changes of an Output say all that it changed: those that are not Restored, applied
+// to the input, give the output, but for the order of resources, style and comments. See TestDiffThenApplyIsIdentity.
 //
 // A resource is known by its group, kind, namespace and name: with another name or kind it is removed and another one is
 // added. Another namespace alone, of one resource for which no other can be meant, is a change of that field.
@@ -32,6 +32,9 @@ type Change struct {
 	Pointer string
 	Before  json.RawMessage // null where there was nothing
 	After   json.RawMessage // null where there is nothing; values of Secrets are masked on both sides
+	// Restored marks what the function did and what does not leave: another value for an annotation in which an
+	// orchestrator keeps books (see Bookkeeping). It is told so that a policy may refuse the function for it.
+	Restored bool
 }
 
 // ChangeSummary counts what changed. Lists are sorted and never nil; a kind is written as group/Kind, or Kind alone

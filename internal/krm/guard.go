@@ -118,7 +118,7 @@ const maxIndex = 1_000_000
 
 // guardPath checks the file that a new object asks for, in both spellings of the annotation. A path must be one that
 // cannot leave the directory on any system and that no tool acts on.
-func guardPath(n *yaml.Node) (file string, position int, err error) {
+func guardPath(n *yaml.Node) (file string, place int, err error) {
 	ann := field(field(n, "metadata"), "annotations")
 	p, err := agreed(ann, pathKey, legacyPathKey)
 	if err != nil {
@@ -135,14 +135,19 @@ func guardPath(n *yaml.Node) (file string, position int, err error) {
 		file = p.Value
 	}
 	if index != nil {
-		i, err := strconv.Atoi(index.Value)
-		if err != nil || i < 0 || i > maxIndex || strconv.Itoa(i) != index.Value {
-			return "", 0, problemf("path", index.Line, index.Column, "a new resource asks for the position %q in its file", short(index.Value)).
-				withHint("a position is a number from 0 to 1000000")
-		}
-		position = i
+		place, err = filePosition(index)
 	}
-	return file, position, nil
+	return file, place, err
+}
+
+// filePosition is the place in a file that a resource asks for.
+func filePosition(index *yaml.Node) (int, error) {
+	i, err := strconv.Atoi(index.Value)
+	if err != nil || i < 0 || i > maxIndex || strconv.Itoa(i) != index.Value {
+		return 0, problemf("path", index.Line, index.Column, "a resource asks for the position %q in its file", short(index.Value)).
+			withHint("a position is a number from 0 to 1000000")
+	}
+	return i, nil
 }
 
 // agreed is the value of an annotation that has two spellings, which must not differ.
@@ -150,7 +155,7 @@ func agreed(ann *yaml.Node, key, legacy string) (*yaml.Node, error) {
 	a, b := field(ann, key), field(ann, legacy)
 	if a != nil && b != nil && a.Value != b.Value {
 		return nil, problemf("path", b.Line, b.Column, "the annotations %q and %q of one resource differ", key, legacy).
-			withHint("the function must write the same value to both")
+			withHint("write the same value to both")
 	}
 	if a == nil {
 		a = b
@@ -163,7 +168,7 @@ func agreed(ann *yaml.Node, key, legacy string) (*yaml.Node, error) {
 
 func checkPath(n *yaml.Node) error {
 	refuse := func(why string) error {
-		return problemf("path", n.Line, n.Column, "a new resource asks for the file %q: %s", short(n.Value), why).
+		return problemf("path", n.Line, n.Column, "a resource asks for the file %q: %s", short(n.Value), why).
 			withHint("a path is relative, ends in .yaml or .yml and names no hidden file")
 	}
 	p := n.Value

@@ -22,6 +22,7 @@ type Item struct {
 	line     int        // of the mapping in raw, from 1, where form is docText; 0 where it is not in block style
 	indent   int        // column of the mapping in raw, from 0, where form is listText
 	made     bool       // a function made it
+	moved    bool       // a function chose another file for it
 	style    layout     // in which it is encoded, where that is known
 	edited   bool       // a function had a hand in it: what is encoded for it is read again and compared
 	base     int        // lines of a function's answer above its text
@@ -62,6 +63,12 @@ func itemOf(id Identity, n *yaml.Node) *Item {
 	for _, k := range originKeys {
 		it.placed = it.placed || field(annotations, k) != nil
 	}
+	return it
+}
+
+// at gives an item the place of another one.
+func (it *Item) at(other *Item) *Item {
+	it.Path, it.Index, it.made, it.moved = other.Path, other.Index, other.made, other.moved
 	return it
 }
 

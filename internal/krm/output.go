@@ -2,8 +2,6 @@ package krm
 
 import (
 	"errors"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Output is what a function's answer comes to: the list to emit if it is allowed, and everything it changed.
@@ -20,7 +18,7 @@ type Output struct {
 // Output reads what the function wrote and compares it with what it was shown. It refuses, as an *OutputError,
 // whatever ParseOutput refuses and: two resources of one identity, a placeholder anywhere but in its own field, a
 // path that is not a plain one, a planted function annotation, and a new or changed Kustomization or Kptfile.
-// Internal annotations that orchestrators keep on resources are put back as they were.
+// Annotations in which orchestrators keep books on a resource are put back as they were (see Bookkeeping).
 func (x *Exchange) Output(data []byte, limits Limits) (*Output, error) {
 	out, err := x.output(data, limits)
 	if err != nil {
@@ -184,7 +182,7 @@ func lineOf(it *Item) int {
 }
 
 // choose is the one of several resources of the same identity, as different folders of a package may hold, that
-// came from the file the annotations name; the first where they name none of them.
+// has the id or came from the file that the annotations name; the first where they name none of them.
 func choose(known []*shown, claimed map[*shown]bool, it *Item) *shown {
 	var first *shown
 	for _, s := range known {
@@ -194,7 +192,7 @@ func choose(known []*shown, claimed map[*shown]bool, it *Item) *shown {
 		if first == nil {
 			first = s
 		}
-		if len(known) == 1 || s.origin() == originOf(it.node) {
+		if len(known) == 1 || s.origin().fits(originOf(it.node)) {
 			return s
 		}
 	}
@@ -202,26 +200,15 @@ func choose(known []*shown, claimed map[*shown]bool, it *Item) *shown {
 }
 
 // origin is where the function saw that an item came from.
-func (s *shown) origin() [2]string {
+func (s *shown) origin() origin {
 	if s.from == nil {
-		var from [2]string
+		var from origin
 		if n, err := s.tree(); err == nil {
 			from = originOf(n)
 		}
 		s.from = &from
 	}
 	return *s.from
-}
-
-func originOf(n *yaml.Node) [2]string {
-	ann := field(field(n, "metadata"), "annotations")
-	pick := func(a, b string) string {
-		if v := scalarField(ann, a); v != "" {
-			return v
-		}
-		return scalarField(ann, b)
-	}
-	return [2]string{pick(pathKey, legacyPathKey), pick(indexKey, legacyIndexKey)}
 }
 
 // collect puts together what leaves.

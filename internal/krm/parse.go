@@ -12,10 +12,13 @@ import (
 
 // Parse reads a ResourceList that the operator supplies. It must be one UTF-8 document (a byte order mark is
 // dropped) of kind ResourceList and apiVersion config.kubernetes.io/v1, v1beta1 or v1alpha1 with a sequence of
-// items, each a mapping with apiVersion and kind. Anchors, aliases and merge keys are expanded within
+// items, each a mapping with apiVersion and kind, and the two spellings of a bookkeeping annotation may not differ. Anchors, aliases and merge keys are expanded within
 // limits.Nodes; see the package documentation for what else the gate demands. The error is a *SyntaxError.
 func Parse(data []byte, limits Limits) (*ResourceList, error) {
 	rl, err := parseList(data, &gate{limits: limits, expand: true}, parseEntry)
+	if err == nil {
+		err = rl.agree()
+	}
 	if err != nil {
 		return nil, asInput("", err)
 	}
@@ -134,6 +137,9 @@ func (p *pieces) parseFrame(g *gate) (*ResourceList, error) {
 // parseEntry reads one item and keeps no more of it than its text.
 func parseEntry(_ int, e entry, g gate, nodes *tally) (*Item, error) {
 	it, verbatim, err := readItem(e, g, nodes)
+	if err == nil {
+		err = inAgreement(it.node)
+	}
 	if err == nil && verbatim {
 		it.keep(e.text, listText)
 	}

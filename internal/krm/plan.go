@@ -35,7 +35,7 @@ func (e *WriteError) Error() string { return fmt.Sprintf("%q: %s", e.Path, e.Mes
 func (d *Directory) Plan(out *ResourceList) ([]FileChange, error) {
 	p := planner{d: d, at: map[place][]*Item{}, made: map[string][]*Item{}}
 	for _, it := range out.Items {
-		if it.made {
+		if it.made || it.moved {
 			name, err := p.place(it)
 			if err != nil {
 				return nil, err
@@ -82,7 +82,7 @@ type place struct {
 type planner struct {
 	d    *Directory
 	at   map[place][]*Item  // resources that stayed
-	made map[string][]*Item // new resources by file
+	made map[string][]*Item // new and moved resources by file
 }
 
 // place chooses the file of a new resource.

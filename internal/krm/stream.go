@@ -26,7 +26,11 @@ func readStream(data []byte, g *gate) (*ResourceList, error) {
 	}
 	docs := splitDocuments(body)
 	if len(docs) == 1 && looksWrapped(docs[0].text) {
-		return parseList(body, g, parseEntry)
+		rl, err := parseList(body, g, parseEntry)
+		if err == nil {
+			err = rl.agree()
+		}
+		return rl, err
 	}
 	rl := &ResourceList{APIVersion: "config.kubernetes.io/v1", Plain: true}
 	return rl, readDocuments(rl, "", docs, g)

@@ -35,7 +35,7 @@ func (v *veil) hides(path []string, n *yaml.Node) bool {
 	case len(path) >= 2 && (path[0] == "data" || path[0] == "stringData"):
 		return true
 	case len(path) == 3 && path[0] == "metadata" && path[1] == "annotations":
-		return path[2] == lastApplied || n.Kind == yaml.ScalarNode && !isKept(path[2]) && v.copies(n.Value)
+		return path[2] == lastApplied || n.Kind == yaml.ScalarNode && !isInternal(path[2]) && v.copies(n.Value)
 	}
 	return false
 }

@@ -32,6 +32,7 @@ func (j *judgement) check(ctx context.Context, result *sandbox.Result) error {
 	j.forgetConfig(out)
 	j.report.Results = j.results(out.Results)
 	j.report.Changes, j.report.Summary = changes(out.Changes), summary(out)
+	j.warnRestored(out.Changes)
 	if err := j.judgeChanges(ctx, out); err != nil || j.refused() {
 		return err
 	}
@@ -48,6 +49,17 @@ func (j *judgement) check(ctx context.Context, result *sandbox.Result) error {
 	j.report.Outcome = j.done()
 	j.report.Emit = out.List
 	return nil
+}
+
+// warnRestored tells of changes that will not leave whatever the policy says.
+func (j *judgement) warnRestored(list []krm.Change) {
+	for _, c := range list {
+		if c.Restored {
+			j.warn("output.restored", fmt.Sprintf("%s altered annotations in which the program before it keeps books; they were put back as they were", j.name()),
+				"the function must leave internal.config.kubernetes.io/* and the id annotations alone")
+			return
+		}
+	}
 }
 
 // forgetConfig takes the removal of the function's own configuration out of the

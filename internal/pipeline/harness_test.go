@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 type setup struct {
 	key      []byte // PEM; unsigned modules are allowed where it is nil
 	distrust bool   // nobody is trusted and nothing unsigned is allowed
-	rego     string // the operator's policy
+	rego     string // the operator's policy of admission
+	output   string // the operator's policy of the output, a whole Rego module
 	mode     pipeline.Mode
 	jail     string
 	engine   string
@@ -90,6 +91,9 @@ func (s setup) policy(t *testing.T) *policy.Policy {
 	cfg := policy.Config{Library: library, Defaults: defaults}
 	if s.rego != "" {
 		cfg.Sources = []policy.Source{{Name: "test.rego", Text: []byte("package krmsafe.admit\n" + s.rego)}}
+	}
+	if s.output != "" {
+		cfg.Sources = append(cfg.Sources, policy.Source{Name: "output.rego", Text: []byte(s.output)})
 	}
 	p, err := policy.Load(context.Background(), cfg)
 	if err != nil {

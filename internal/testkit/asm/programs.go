@@ -77,6 +77,27 @@ func Exit(code uint32) []byte {
 	})
 }
 
+// Emit writes a text to stdout, another one to stderr, and exits with code. It reads nothing.
+func Emit(stdout, stderr []byte, code uint32) []byte {
+	const out, page = 16, 65536 // the texts begin behind two iovecs
+	m := &Module{}
+	write := m.WASI("fd_write", four32, Types{I32})
+	exit := m.WASI("proc_exit", Types{I32}, nil)
+	m.Export("memory", wasm.KindMemory, m.Memory(size((out+len(stdout)+len(stderr))/page+1), -1))
+	m.Data(out, stdout)
+	m.Data(int32(out+len(stdout)), stderr) //nolint:gosec // far below 2 GiB
+	put := func(fd int32, at, n int) []byte {
+		if n == 0 {
+			return nil
+		}
+		return Code(I32Const(0), I32Const(int32(at)), I32Store, I32Const(4), I32Const(int32(n)), I32Store, //nolint:gosec // likewise
+			I32Const(fd), I32Const(0), I32Const(1), I32Const(8), Call(write), Drop)
+	}
+	m.ExportFunc("_start", m.Func(nil, nil, nil,
+		put(1, out, len(stdout)), put(2, out+len(stdout), len(stderr)), I32Const(int32(code)), Call(exit))) //nolint:gosec // the same 32 bits
+	return m.Bytes()
+}
+
 // Trap executes unreachable.
 func Trap() []byte {
 	return command(nil, func(m *Module) uint32 { return m.Func(nil, nil, nil, Unreachable) })
