@@ -81,14 +81,16 @@ func TestEditInPlace(t *testing.T) {
 }
 
 func TestEditStructure(t *testing.T) {
-	const before = "a:\n  # above\n  one: x # note\n  two:\n    deep:\n    - z\n  three: 3\nlist:\n- k: v\n  l: w\n"
+	const before = "flow: {s: t}\na:\n  # above\n  one: x # note\n  two:\n    deep:\n    - z\n  three: 3\nlist:\n- k: v\n  l: w\n"
 	tests := []struct {
 		name, after string
 		edit        func(root krm.Place) error
 	}{
-		{"insert one line", "a:\n  # above\n  new: v\n  one: x", func(r krm.Place) error { return r.At("a", "one").InsertBefore("new", "v") }},
-		{"insert several lines", "a:\n  # above\n  new: |\n    p:\n      q\n  one: x", func(r krm.Place) error { return r.At("a", "one").InsertBefore("new", "p:\n  q") }},
-		{"insert behind a dash", "- new: 'a: b'\n  k: v\n", func(r krm.Place) error { return r.Field("list").Elements()[0].Field("k").InsertBefore("new", "a: b") }},
+		{"insert one line", "a:\n  # above\n  new: v\n  one: x", func(r krm.Place) error { return r.At("a", "one").InsertBefore("v", "new") }},
+		{"insert several lines", "a:\n  # above\n  new: |\n    p:\n      q\n  one: x", func(r krm.Place) error { return r.At("a", "one").InsertBefore("p:\n  q", "new") }},
+		{"insert behind a dash", "- new: 'a: b'\n  k: v\n", func(r krm.Place) error { return r.Field("list").Elements()[0].Field("k").InsertBefore("a: b", "new") }},
+		{"insert a mapping", "  # above\n  m:\n    n.o/p: |\n      q: |\n        r\n  one: x", func(r krm.Place) error { return r.At("a", "one").InsertBefore("q: |\n  r\n", "m", "n.o/p") }},
+		{"insert a mapping in flow style", "flow: {m: {n: '{o: p}'}, s: t}", func(r krm.Place) error { return r.At("flow", "s").InsertBefore("{o: p}", "m", "n") }},
 		{"remove a tree", "one: x # note\n  three: 3\n", func(r krm.Place) error { return r.At("a", "two").Remove() }},
 		{"remove behind a dash", "list:\n- l: w\n", func(r krm.Place) error { return r.Field("list").Elements()[0].Field("k").Remove() }},
 		{"remove the last", "list:\n- k: v\n", func(r krm.Place) error { return r.Field("list").Elements()[0].Field("l").Remove() }},
@@ -124,7 +126,7 @@ func TestEditRefused(t *testing.T) {
 		{"plain over several lines", "a: old\n  older\n", func(r krm.Place) error { return r.Field("a").SetText("new") }},
 		{"not text", "a: 1\n", func(r krm.Place) error { return r.Field("a").SetText("new") }},
 		{"key there already", "a: b\nc: d\n", func(r krm.Place) error { return r.Field("a").Rename("c") }},
-		{"insert a key that is there", "a: b\nc: d\n", func(r krm.Place) error { return r.Field("a").InsertBefore("c", "x") }},
+		{"insert a key that is there", "a: b\nc: d\n", func(r krm.Place) error { return r.Field("a").InsertBefore("x", "c") }},
 		{"remove the only key", "a:\n  b: c\n", func(r krm.Place) error { return r.At("a", "b").Remove() }},
 		{"remove from flow style", "a: {b: c, d: e}\n", func(r krm.Place) error { return r.At("a", "b").Remove() }},
 		{"twice", "a: b\n", func(r krm.Place) error {

@@ -113,15 +113,16 @@ func (p Place) Rename(key string) error {
 	return nil
 }
 
-// InsertBefore adds a string to the mapping that holds this value, above it: in block style as a block of lines where
-// the text has several, in flow style in quotes. The error is an *EditError.
-func (p Place) InsertBefore(key, value string) error {
-	if p.key == nil || !plainEnough(key) {
+// InsertBefore adds a string above this value to the mapping that holds it. Of several keys each but the last is a new
+// mapping that holds the next. In block style a text of several lines becomes a block, in flow style it is put in quotes.
+// The error is an *EditError.
+func (p Place) InsertBefore(value string, keys ...string) error {
+	if p.key == nil || len(keys) == 0 {
 		return editErrorf(p.node, "nothing can be added here")
 	}
 	for i := 0; i+1 < len(p.in.Content); i += 2 {
-		if p.in.Content[i].Value == key {
-			return editErrorf(p.key, "the key %q is there already", key)
+		if p.in.Content[i].Value == keys[0] {
+			return editErrorf(p.key, "the key %q is there already", short(keys[0]))
 		}
 	}
 	if p.key.Anchor != "" || p.key.Style&yaml.TaggedStyle != 0 {
@@ -132,22 +133,43 @@ func (p Place) InsertBefore(key, value string) error {
 		return editErrorf(p.key, "the key is not found in the text")
 	}
 	column := p.blockColumn()
+	added := &yaml.Node{Kind: yaml.ScalarNode, Tag: strTag}
 	core := strings.TrimRight(value, "\n")
+	var text string
 	switch {
 	case column > 0 && strings.Contains(core, "\n"):
-		eol := p.doc.eol()
 		value = core + "\n"
-		p.doc.replace(at, at, key+": |"+eol+indentAll(core, column+1, eol)+eol+strings.Repeat(" ", column-1))
-	case column > 0:
-		p.doc.replace(at, at, key+": "+quoted(value)+p.doc.eol()+strings.Repeat(" ", column-1))
+		text = "|\n" + indentAll(core, 2, "\n")
 	default:
-		p.doc.replace(at, at, key+": "+quoted(value)+", ")
+		text = quoted(value)
 	}
+	added.Value = value
+	for i := len(keys) - 1; i >= 0; i-- {
+		switch {
+		case i < len(keys)-1 && column > 0:
+			text = quoted(keys[i]) + ":\n" + indentAll(text, 2, "\n")
+		case i < len(keys)-1:
+			text = quoted(keys[i]) + ": {" + text + "}"
+		default:
+			text = quoted(keys[i]) + ": " + text
+		}
+		if i > 0 {
+			added = pairOf(&yaml.Node{Kind: yaml.ScalarNode, Tag: strTag, Value: keys[i]}, added)
+		}
+	}
+	if column > 0 {
+		text = indentAll(text, column-1, p.doc.eol())[column-1:] + p.doc.eol() + strings.Repeat(" ", column-1)
+	} else {
+		text += ", "
+	}
+	p.doc.replace(at, at, text)
 	i := slices.Index(p.in.Content, p.key)
-	p.in.Content = slices.Insert(p.in.Content, i,
-		&yaml.Node{Kind: yaml.ScalarNode, Tag: strTag, Value: key}, &yaml.Node{Kind: yaml.ScalarNode, Tag: strTag, Value: value})
+	p.in.Content = slices.Insert(p.in.Content, i, &yaml.Node{Kind: yaml.ScalarNode, Tag: strTag, Value: keys[0]}, added)
 	return nil
 }
+
+// InBlock says whether the value stands in a mapping of block style.
+func (p Place) InBlock() bool { return p.blockColumn() > 0 }
 
 // Remove takes a value and its key out of a mapping of block style, with the lines that they stand on. What remains must
 // not be empty. The error is an *EditError.
