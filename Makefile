@@ -46,8 +46,8 @@ golden: ## rewrite the golden files; review the diff like code
 fuzz: ## run each fuzz target for FUZZTIME (20s)
 	.ci/fuzz $(FUZZTIME)
 
-bench: ## measure against the peers; prints a table and keeps bench/out/*.json
-	.ci/bench
+bench: ## measure against the peers; BENCHFLAGS=-quick takes minutes; keeps bench/out/bench.json
+	.ci/bench $(BENCHFLAGS)
 
 demo: build functions ## sign, run and refuse: the whole pipeline on a real input
 	.ci/demo

@@ -1,75 +1,122 @@
-// Command bench measures what metering costs: every kernel plain and metered
-// under wazero, and for comparison under wasmtime without and with its own
-// fuel. The four are run in turn, round after round, so that a slow phase of
-// the machine falls on all of them; the table gives medians of CPU time and of
-// the ratios within one round.
+// Command bench measures krmsafe against its peers, and what its parts cost.
+// It has sections, each of which prints a table; a last table says which of the
+// project's targets are met. Everything that is printed is kept as JSON too.
 //
-// It needs clang with a WebAssembly target and wasi-libc for the C kernels
-// (Debian: clang lld wasi-libc libclang-rt-14-dev-wasm32) and cgo for
+// Whatever is compared is run in turn, round after round, so that a slow phase of
+// the machine falls on all of it; the tables give medians, and ratios are medians
+// of the ratios within one round. Trust processor times and ratios; wall times
+// are those of a machine that does other things as well.
+//
+// It builds krmsafe and the functions itself. It wants clang with a WebAssembly
+// target and wasi-libc for C (Debian: clang lld wasi-libc libclang-rt-14-dev-wasm32),
+// rustc with the standard library for wasm32-wasi and the yaml-rust library for
+// Rust (Debian: rustc libstd-rust-dev-wasm32 librust-yaml-rust-dev), and cgo for
 // wasmtime. What is missing is reported as not measured, never passed over.
 //
-//	cd bench && go run .
+//	cd bench && go run . -quick
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"regexp"
-	"runtime/debug"
+	"strings"
 )
+
+// A section is a group of figures that are measured together. run prints its
+// table to b.w, keeps its figures with b.keep and its targets with b.aim.
+type section struct {
+	name  string
+	about string
+	run   func(ctx context.Context, b *bench) error
+}
+
+var sections = []section{
+	{"fuel", "metering, paired with the same engine without it", fuelSection},
+	{"functions", "functions of every kind on small and large inputs, paired with the peers", functionsSection},
+}
+
+// options are the flags.
+type options struct {
+	Quick    bool    `json:"quick"`
+	Rounds   int     `json:"rounds"`
+	Only     string  `json:"only"`
+	Columns  string  `json:"columns"`
+	MaxCost  float64 `json:"maxSeconds"`
+	Peers    bool    `json:"wasmtime"`
+	krmsafe  string
+	baseline string
+	out      string
+	only     *regexp.Regexp
+	columns  *regexp.Regexp
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	rounds := flag.Int("rounds", 9, "measured rounds of each kernel")
-	only := flag.String("kernels", "", "regular expression: only kernels of these names")
-	out := flag.String("out", "out", "folder for modules and results")
-	peers := flag.Bool("wasmtime", true, "measure wasmtime too")
+	var o options
+	var names []string
+	for _, s := range sections {
+		names = append(names, s.name)
+	}
+	flag.BoolVar(&o.Quick, "quick", false, "few rounds, and neither the largest inputs nor the slowest columns")
+	flag.IntVar(&o.Rounds, "n", 0, "measured rounds of what is cheap; what is dear has fewer (default 9, or 3 with -quick)")
+	flag.StringVar(&o.Only, "only", "", "regular expression: only these rows, such as kyaml/10$ or g2-sort")
+	flag.StringVar(&o.Columns, "columns", "", "regular expression: only these columns of the functions, such as 'warm|wazero|wasmtime$'")
+	flag.Float64Var(&o.MaxCost, "max", 0, "leave out single runs that would take more than so many seconds (default 200, or 20 with -quick)")
+	flag.BoolVar(&o.Peers, "wasmtime", true, "measure wasmtime too")
+	flag.StringVar(&o.krmsafe, "krmsafe", "", "measure this program in place of one built from the tree")
+	flag.StringVar(&o.baseline, "baseline", "", "measure this krmsafe too, in turn with the other: for before and after")
+	flag.StringVar(&o.out, "out", "out", "folder for what is built and for the figures")
+	chosen := flag.String("sections", strings.Join(names, ","), "sections to run")
 	flag.Parse()
-	if err := run(ctx, os.Stdout, *rounds, *only, *out, *peers); err != nil {
+	if err := run(ctx, o, strings.Split(*chosen, ",")); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, w io.Writer, rounds int, only, out string, peers bool) error {
-	pattern, err := regexp.Compile(only)
+func run(ctx context.Context, o options, chosen []string) (err error) {
+	if o.only, err = regexp.Compile(o.Only); err != nil {
+		return err
+	}
+	if o.columns, err = regexp.Compile(o.Columns); err != nil {
+		return err
+	}
+	if o.Rounds == 0 {
+		o.Rounds = map[bool]int{false: 9, true: 3}[o.Quick]
+	}
+	if o.MaxCost == 0 {
+		o.MaxCost = map[bool]float64{false: 200, true: 20}[o.Quick]
+	}
+	b, err := newBench(ctx, o)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return err
-	}
-	// Collections of garbage would fall on whichever engine happens to run.
-	debug.SetGCPercent(400)
-	var results []*result
-	for _, k := range kernels {
-		if !pattern.MatchString(k.name) {
-			continue
+	for _, name := range chosen {
+		found := false
+		for _, s := range sections {
+			if s.name != name {
+				continue
+			}
+			found = true
+			fmt.Fprintf(b.w, "== %s: %s\n", s.name, s.about)
+			if err := s.run(ctx, b); err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			fmt.Fprintln(b.w)
+			// Whatever comes after may fail; what was measured is kept.
+			if err := b.save(); err != nil {
+				return err
+			}
 		}
-		r := &result{Kernel: k.name, About: k.about}
-		results = append(results, r)
-		module, err := k.build(ctx, out)
-		if err != nil {
-			r.NotMeasured = err.Error()
-			fmt.Fprintf(os.Stderr, "bench: %s not measured: %v\n", k.name, err)
-			continue
+		if !found {
+			return fmt.Errorf("no section %q", name)
 		}
-		if err := r.measure(ctx, module, rounds, peers); err != nil {
-			return fmt.Errorf("%s: %w", k.name, err)
-		}
-		fmt.Fprintf(os.Stderr, "bench: %s\n", r.line())
 	}
-	table(w, results)
-	data, err := json.MarshalIndent(results, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(out, "fuel.json"), append(data, '\n'), 0o600)
+	b.printTargets()
+	return b.save()
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"runtime"
-	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -132,23 +131,6 @@ func (r *result) rounds(ctx context.Context, all []runner, rounds int) error {
 		r.WasmtimeRatio, r.WasmtimeFuel = pairs(times[3], times[2]), used[3]
 	}
 	return nil
-}
-
-func median(x []float64) float64 {
-	x = slices.Sorted(slices.Values(x))
-	if n := len(x); n%2 == 0 {
-		return (x[n/2-1] + x[n/2]) / 2
-	}
-	return x[len(x)/2]
-}
-
-// pairs is the median of the ratios within a round.
-func pairs(a, b []float64) float64 {
-	r := make([]float64, len(a))
-	for i := range a {
-		r[i] = a[i] / b[i]
-	}
-	return median(r)
 }
 
 func (r *result) line() string {
