@@ -41,6 +41,9 @@ func (j *judgement) learn(ctx context.Context) error {
 		}
 		if f.err == nil || mine {
 			j.adopt(f.j)
+			if f.err == nil {
+				j.expected() // each request has its own
+			}
 			return f.err
 		}
 	}

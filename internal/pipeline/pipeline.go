@@ -116,6 +116,8 @@ type Request struct {
 	// Bundles is evidence about the module that the operator named, beside what
 	// is attached to an image. It is trusted no more than that.
 	Bundles []verify.Evidence
+	// Expect refuses a module that is not what it says; nil expects nothing.
+	Expect *Expectation
 	// NamedBy says who chose the module: NamedByFlag where the operator did.
 	// Empty is NamedByFunctionConfig: whoever writes the package did.
 	NamedBy string

@@ -21,7 +21,7 @@ func (p *Pipeline) Verify(ctx context.Context, req Request) (*Report, error) {
 	if err := j.walk(ctx, j.fetch, j.verify); err != nil {
 		return nil, err
 	}
-	if j.refused() {
+	if j.expected(); j.refused() {
 		return j.report, nil
 	}
 	j.report.Outcome = Outcome{OK: true, Stage: StageDone, Code: "ok", Message: "verified"}
