@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/kustomize"
 	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/internal/plain"
@@ -42,8 +43,13 @@ func explain(err error) (code int, hint string) {
 		syntax   *krm.SyntaxError
 		empty    *emptyInputError
 		jail     *sandbox.JailError
+		refused  *kustomize.RefusedError
 	)
 	switch {
+	case errors.As(err, &refused) && refused.Output:
+		return pipeline.ExitOutputRefused, refused.Hint
+	case errors.As(err, &refused):
+		return pipeline.ExitRefused, refused.Hint
 	case errors.As(err, &usage):
 		return pipeline.ExitUsage, usage.Hint
 	case errors.As(err, &ref):
@@ -94,8 +100,11 @@ func reasonOf(err error) string {
 		load     *policy.LoadError
 		syntax   *krm.SyntaxError
 		jail     *sandbox.JailError
+		refused  *kustomize.RefusedError
 	)
 	switch {
+	case errors.As(err, &refused):
+		return refused.Code
 	case errors.As(err, &usage):
 		return "usage"
 	case errors.As(err, &ref):

@@ -17,6 +17,7 @@ import (
 
 // reportFlags say how a run is told of.
 type reportFlags struct {
+	flag        string // the long name of --output where a verb has another use for that; empty is output, with -o
 	output      string
 	file        string
 	quiet       bool
@@ -25,7 +26,8 @@ type reportFlags struct {
 
 func (f *reportFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVarP(&f.output, "output", "o", "text", "the report on standard error: "+strings.Join(runKinds(), ", "))
+	long, short := f.name()
+	flags.StringVarP(&f.output, long, short, "text", "the report on standard error: "+strings.Join(runKinds(), ", "))
 	flags.StringVar(&f.file, "report-file", "", "write the report to this file instead")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing of a run that went well but its warnings and results")
 	flags.BoolVar(&f.showChanges, "show-changes", false, "list every change of the function's, field by field")
@@ -35,7 +37,17 @@ func (f *reportFlags) register(cmd *cobra.Command) {
 // others what other tools read.
 func runKinds() []string { return append([]string{"text", "json"}, report.RunKinds()...) }
 
-func (f *reportFlags) check() error { return oneOf("--output", f.output, runKinds()...) }
+func (f *reportFlags) check() error {
+	long, _ := f.name()
+	return oneOf("--"+long, f.output, runKinds()...)
+}
+
+func (f *reportFlags) name() (long, short string) {
+	if f.flag != "" {
+		return f.flag, ""
+	}
+	return "output", "o"
+}
 
 // An ending is how a verb ends that ran functions.
 type ending struct {

@@ -56,7 +56,7 @@ environment, in a process of its own, and what it returns is checked.`,
 		message, _, _ := strings.Cut(err.Error(), ": strconv.") // how Go says it
 		return &pipeline.UsageError{Message: message, Hint: cmd.CommandPath() + " --help lists the flags"}
 	})
-	root.AddCommand(a.runCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.trustCommand(), a.policyCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.buildCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.trustCommand(), a.policyCommand(), a.versionCommand())
 	root.SetHelpCommand(helpCommand())
 	return root
 }

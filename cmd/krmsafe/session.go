@@ -164,6 +164,20 @@ func (s *session) run(ctx context.Context, req pipeline.Request) (rep *pipeline.
 	return p.Run(ctx, req)
 }
 
+// prefetch looks into a module ahead of the run that asks for it. What is wrong
+// with it is told by that run.
+func (s *session) prefetch(ctx context.Context, req pipeline.Request) {
+	defer contain(func(error) {})
+	p, err := s.pipeline(req.NamedBy != pipeline.NamedByFlag)
+	if err != nil {
+		return
+	}
+	if req.Bundles == nil {
+		req.Bundles = s.judged.bundles
+	}
+	p.Prefetch(ctx, []pipeline.Request{req})
+}
+
 // contain makes an error of a panic; it is deferred.
 func contain(set func(error)) {
 	if cause := recover(); cause != nil {

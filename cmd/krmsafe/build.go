@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/kustomize"
+	"github.com/krmsafe/krmsafe/internal/pipeline"
+)
+
+// buildFlags are the flags of `krmsafe build`.
+type buildFlags struct {
+	judgeFlags
+	to          string
+	root        string
+	restrictor  string
+	allowRemote bool
+	helm        kustomize.Helm
+	denied      deniedFlags
+}
+
+const (
+	rootOnly = "LoadRestrictionsRootOnly"
+	noBounds = "LoadRestrictionsNone"
+)
+
+func (a *app) buildCommand() *cobra.Command {
+	var f buildFlags
+	cmd := &cobra.Command{
+		Use:   "build [DIR|URL]",
+		Short: "build a kustomization whose functions are verified, judged and sandboxed",
+		Long: `Builds a kustomization as kustomize does, and runs the functions that it lists
+under generators, transformers and validators as WebAssembly modules: each is
+verified, judged by the policy, run in the sandbox and held to what it may
+change, as krmsafe run does with one.
+
+A function's configuration names its module by the annotation
+config.kubernetes.io/function: "wasip1: {image: REF}" or "wasip1: {file: PATH}". A
+file is relative to the kustomization that lists the function and must lie in the
+workspace: the nearest folder with .git, or what --root names. Functions in nested
+bases, components and git bases run where kustomize would run them.
+
+Containers, programs, Starlark, legacy plugins and Go plugins are refused in
+every spelling, as is what kustomize itself would pass over in silence. No
+process is started but git, for bases that are repositories. Where no function is
+listed, the output is kustomize's, byte for byte.
+
+Exit codes: 0 built, 1 could not build or judge, 2 usage or configuration, 3 refused
+before running, 4 a function was stopped or failed, 5 its output was refused. On
+any other code than 0 nothing is written.`,
+		Example: `  krmsafe build ./overlays/production --trust trust.yaml --policy org.rego | kubectl apply -f -
+
+  krmsafe build . --allow-unsigned -o rendered.yaml`,
+		Args: usage(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			code, err := a.build(cmd.Context(), f, args)
+			a.code = code
+			return err
+		},
+	}
+	f.report.flag = "report"
+	f.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.to, "output", "o", "", "file, or folder that exists, to write to (default: standard output)")
+	flags.StringVar(&f.root, "root", "", "workspace in which modules named by file must lie (default: $KRMSAFE_ROOT, else the nearest folder with .git)")
+	flags.StringVar(&f.restrictor, "load-restrictor", rootOnly, rootOnly+", or "+noBounds+": local kustomizations may read files outside their folders, and modules outside the workspace; lowers safety")
+	flags.BoolVar(&f.allowRemote, "allow-remote", false, "let kustomizations read single files over HTTP; lowers safety")
+	flags.BoolVar(&f.helm.Enabled, "enable-helm", false, "let kustomize start helm to inflate charts; lowers safety")
+	flags.StringVar(&f.helm.Command, "helm-command", "helm", "the helm program, with --enable-helm")
+	flags.StringArrayVar(&f.helm.APIVersions, "helm-api-versions", nil, "Kubernetes API versions that charts are told of")
+	flags.StringVar(&f.helm.KubeVersion, "helm-kube-version", "", "Kubernetes version that charts are told of")
+	flags.BoolVar(&f.helm.Debug, "helm-debug", false, "let helm write its debug output")
+	f.denied.register(cmd)
+	return cmd
+}
+
+// deniedFlags are kustomize's flags for functions that are not run here. They are
+// known so that a script that has them learns why they do not work.
+type deniedFlags struct {
+	exec, network, user bool
+	plugins             bool // says what is so anyway
+	networkName         string
+	env, mounts         []string
+}
+
+func (f *deniedFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.plugins, "enable-alpha-plugins", false, "accepted and without effect: functions always run, and nothing else")
+	flags.BoolVar(&f.exec, "enable-exec", false, "")
+	flags.BoolVar(&f.network, "network", false, "")
+	flags.StringVar(&f.networkName, "network-name", "", "")
+	flags.BoolVar(&f.user, "as-current-user", false, "")
+	flags.StringArrayVarP(&f.env, "env", "e", nil, "")
+	flags.StringArrayVar(&f.mounts, "mount", nil, "")
+	for _, name := range []string{"enable-alpha-plugins", "enable-exec", "network", "network-name", "as-current-user", "env", "mount"} {
+		_ = flags.MarkHidden(name)
+	}
+}
+
+func (f *deniedFlags) check() error {
+	for _, flag := range []struct {
+		name, why string
+		set       bool
+	}{
+		{"--enable-exec", "krmsafe build starts no programs", f.exec},
+		{"--network", "functions have no network", f.network},
+		{"--network-name", "functions have no network", f.networkName != ""},
+		{"--as-current-user", "functions run as no user of the system's", f.user},
+		{"--env", "functions see no environment", len(f.env) > 0},
+		{"--mount", "functions see no files", len(f.mounts) > 0},
+	} {
+		if flag.set {
+			return &pipeline.UsageError{Message: flag.name + ": " + flag.why, Hint: "leave it out; a function takes its settings from its configuration"}
+		}
+	}
+	return nil
+}
+
+func (f *buildFlags) check() error {
+	if err := f.denied.check(); err != nil {
+		return err
+	}
+	return oneOf("--load-restrictor", f.restrictor, rootOnly, noBounds)
+}
+
+// errStopped is in the place of an outcome that its report tells of.
+var errStopped = errors.New("a function was refused")
+
+func (a *app) build(ctx context.Context, f buildFlags, args []string) (int, error) {
+	if err := f.check(); err != nil {
+		return 0, err
+	}
+	var result *kustomize.Result
+	target := "."
+	if len(args) == 1 {
+		target = args[0]
+	}
+	product := func() (func() error, error) { return a.rendered(result, f.to) }
+	return a.account(f.judgeFlags, ending{location: target, several: true, product: product}, func() ([]*pipeline.Report, error) {
+		var reports []*pipeline.Report
+		var err error
+		result, reports, err = a.kustomize(ctx, f, target)
+		return reports, err
+	})
+}
+
+// kustomize builds the target. The reports are of the functions that ran.
+func (a *app) kustomize(ctx context.Context, f buildFlags, target string) (*kustomize.Result, []*pipeline.Report, error) {
+	root, err := a.workspaceOf(f.root, target)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := a.open(ctx, f.judgeFlags)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.close()
+	r := &buildRunner{session: s}
+	defer r.wait()
+	result, err := kustomize.Build(ctx, target, kustomize.Options{
+		Runner: r, Found: func(fn kustomize.Function) { r.ahead(ctx, fn) },
+		Root: root, LoadRestrictionsNone: f.restrictor == noBounds, AllowRemote: f.allowRemote, Helm: f.helm, Getenv: a.getenv,
+	})
+	if errors.Is(err, errStopped) {
+		return nil, r.reports, nil
+	}
+	if err == nil { // a mistake in a flag is one even where no function ran
+		err = s.ready()
+	}
+	if err != nil { // of its own, and not the last function's
+		r.reports = append(r.reports, pipeline.NewReport())
+	}
+	return result, r.reports, err
+}
+
+// workspaceOf is the workspace of a build: none where the target is not on this disk.
+func (a *app) workspaceOf(flag, target string) (string, error) {
+	switch {
+	case flag != "":
+		return filepath.Abs(flag)
+	case a.getenv("KRMSAFE_ROOT") != "":
+		return filepath.Abs(a.getenv("KRMSAFE_ROOT"))
+	case !isFolder(target):
+		return "", nil
+	}
+	return workspace(target)
+}
+
+// A buildRunner runs the functions of a build in one session.
+type buildRunner struct {
+	session *session
+	reports []*pipeline.Report
+	running sync.WaitGroup
+}
+
+// ahead looks into a function's module while kustomize goes on.
+func (r *buildRunner) ahead(ctx context.Context, fn kustomize.Function) {
+	r.running.Go(func() { r.session.prefetch(ctx, request(fn, nil)) })
+}
+
+func (r *buildRunner) wait() { r.running.Wait() }
+
+func request(fn kustomize.Function, input *krm.ResourceList) pipeline.Request {
+	return pipeline.Request{Image: fn.Spec.Image, File: fn.Spec.File, NamedBy: pipeline.NamedByFunctionConfig, Role: fn.Role, Input: input}
+}
+
+// Run implements kustomize.Runner.
+func (r *buildRunner) Run(ctx context.Context, call kustomize.Call) (*krm.ResourceList, error) {
+	rep, err := r.session.run(ctx, request(call.Function, call.Input))
+	if err != nil {
+		if rep != nil {
+			r.reports = append(r.reports, rep)
+		}
+		return nil, fmt.Errorf("%s of %q: %w", call.Entry, call.Kustomization, err)
+	}
+	r.reports = append(r.reports, rep)
+	if rep.Emit == nil {
+		return nil, errStopped
+	}
+	return rep.Emit, nil
+}
+
+// rendered gives what writes the result.
+func (a *app) rendered(result *kustomize.Result, to string) (func() error, error) {
+	switch {
+	case to == "":
+		return func() error { return a.deliver(result.YAML) }, nil
+	case isFolder(to):
+		files, err := result.Files()
+		return func() error { return writeFolder(to, files) }, err
+	default:
+		return func() error { return writeFile(to, result.YAML) }, nil
+	}
+}
+
+// writeFile writes the whole result to a file, or none of it.
+func writeFile(name string, data []byte) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // a pipe or a device
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			return fmt.Errorf("writing %s: %w", name, err)
+		}
+		return nil
+	}
+	temp, err := os.CreateTemp(filepath.Dir(name), ".krmsafe-*")
+	if err == nil {
+		_, err = temp.Write(data)
+		err = errors.Join(err, temp.Chmod(0o644), temp.Close()) // #nosec G302 -- as kustomize leaves it
+		if err == nil {
+			err = os.Rename(temp.Name(), name)
+		}
+		if err != nil {
+			_ = os.Remove(temp.Name())
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}
+
+// writeFolder writes files into a folder and through no link that lies in it.
+func writeFolder(dir string, files map[string][]byte) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("writing to %s: %w", dir, err)
+	}
+	defer func() { _ = root.Close() }()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if info, err := root.Lstat(name); err == nil && !info.Mode().IsRegular() {
+			return fmt.Errorf("writing to %s: %s is there and is not a regular file", dir, name)
+		}
+		if err := root.WriteFile(name, files[name], 0o644); err != nil { // #nosec G306 -- as kustomize leaves it
+			return fmt.Errorf("writing to %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
