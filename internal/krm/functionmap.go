@@ -12,17 +12,19 @@ import (
 // MaxFunctionMapBytes bounds the text of a FunctionMap.
 const MaxFunctionMapBytes = 1 << 20
 
-// FunctionMap says which WebAssembly module stands in for which container image. An operator writes it; krmsafe
+// FunctionMap says which WebAssembly module stands in for which container image or program. An operator writes it; krmsafe
 // docker-shim runs by it and krmsafe migrate rewrites by it. It is no decision to trust anybody: what it names is
 // verified and judged like every other module.
 type FunctionMap struct {
 	Functions []MappedFunction // in the order of the file
 	byImage   map[string]int
+	byCommand map[string]int
 }
 
 // MappedFunction is one entry of a FunctionMap.
 type MappedFunction struct {
-	Container string       // the image as the file writes it
+	Container string       // the image as the file writes it, "" for a program
+	Exec      string       // the command as functions write it, "" for an image
 	Spec      FunctionSpec // a File is relative to the folder of the map
 	Line      int          // of the entry in the file, from 1
 }
@@ -34,6 +36,8 @@ type MappedFunction struct {
 //	functions:
 //	- container: gcr.io/kpt-fn/set-labels:v0.2.0
 //	  wasip1: {image: ghcr.io/acme/set-labels@sha256:…}   # or {file: set-labels.wasm}
+//	- exec: ./bin/set-labels
+//	  wasip1: {file: set-labels.wasm}
 //
 // It is strict: an unknown key, an image twice, or a pattern in place of an image is a *SyntaxError with the name and
 // the line. name is what errors call the file.
@@ -47,6 +51,16 @@ func ParseFunctionMap(name string, data []byte) (*FunctionMap, error) {
 // reverse.
 func (m *FunctionMap) Lookup(container string) (FunctionSpec, bool) {
 	i, ok := m.byImage[imageName(container)]
+	if !ok {
+		return FunctionSpec{}, false
+	}
+	return m.Functions[i].Spec, true
+}
+
+// LookupExec gives the module that stands in for a program, by the very command that a function writes: its path, and its
+// arguments behind it, one space before each.
+func (m *FunctionMap) LookupExec(command string) (FunctionSpec, bool) {
+	i, ok := m.byCommand[command]
 	if !ok {
 		return FunctionSpec{}, false
 	}
@@ -71,18 +85,21 @@ func parseFunctionMap(data []byte) (*FunctionMap, error) {
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return nil, problemf("malformed", root.Line, root.Column, "it has no list of functions").withHint(mapHint)
 	}
-	m := &FunctionMap{byImage: make(map[string]int, len(list.Content))}
+	m := &FunctionMap{byImage: make(map[string]int, len(list.Content)), byCommand: map[string]int{}}
 	for i, n := range list.Content {
 		f, err := mappedFunction(n)
 		if err != nil {
 			return nil, err
 		}
-		key := imageName(f.Container)
-		if first, twice := m.byImage[key]; twice {
-			return nil, problemf("duplicate", n.Line, n.Column, "the image %q stands in line %d already", short(f.Container), m.Functions[first].Line).
+		index, key, what := m.byImage, imageName(f.Container), "image"
+		if f.Exec != "" {
+			index, key, what = m.byCommand, f.Exec, "program"
+		}
+		if first, twice := index[key]; twice {
+			return nil, problemf("duplicate", n.Line, n.Column, "the %s %q stands in line %d already", what, short(f.Container+f.Exec), m.Functions[first].Line).
 				withHint("keep one of the two")
 		}
-		m.byImage[key] = i
+		index[key] = i
 		m.Functions = append(m.Functions, f)
 	}
 	return m, nil
@@ -92,22 +109,36 @@ func mappedFunction(n *yaml.Node) (MappedFunction, error) {
 	if n.Kind != yaml.MappingNode {
 		return MappedFunction{}, problemf("malformed", n.Line, n.Column, "an entry is not a mapping").withHint(mapHint)
 	}
-	if err := onlyKeys(n, "container", "wasip1"); err != nil {
+	if err := onlyKeys(n, "container", "exec", "wasip1"); err != nil {
 		return MappedFunction{}, err
 	}
-	container := field(n, "container")
-	if container == nil || container.Kind != yaml.ScalarNode || container.Tag != strTag {
+	f := MappedFunction{Line: n.Line}
+	container, exec := field(n, "container"), field(n, "exec")
+	switch {
+	case exec != nil && container != nil:
+		return MappedFunction{}, problemf("malformed", n.Line, n.Column, "an entry names both an image and a program").withHint(mapHint)
+	case exec != nil:
+		f.Exec = exec.Value
+		if exec.Kind != yaml.ScalarNode || exec.Tag != strTag || f.Exec == "" || len(f.Exec) > 4096 {
+			return MappedFunction{}, problemf("malformed", n.Line, n.Column, "an entry's exec is not a command").withHint(mapHint)
+		}
+		if err := identifier("command", f.Exec, exec); err != nil {
+			return MappedFunction{}, err
+		}
+	case container == nil || container.Kind != yaml.ScalarNode || container.Tag != strTag:
 		return MappedFunction{}, problemf("malformed", n.Line, n.Column, "an entry names no container image").withHint(mapHint)
-	}
-	if !plainImage.MatchString(container.Value) || len(container.Value) > 1024 {
+	case !plainImage.MatchString(container.Value) || len(container.Value) > 1024:
 		return MappedFunction{}, problemf("image", container.Line, container.Column, "%q is not the name of a container image", short(container.Value)).
 			withHint("write it as the functions do, REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:…, without a pattern or a scheme")
+	default:
+		f.Container = container.Value
 	}
 	if field(n, "wasip1") == nil {
-		return MappedFunction{}, problemf("malformed", n.Line, n.Column, "the entry of %q names no module", short(container.Value)).withHint(mapHint)
+		return MappedFunction{}, problemf("malformed", n.Line, n.Column, "the entry of %q names no module", short(f.Container+f.Exec)).withHint(mapHint)
 	}
-	spec, err := wasip1Spec(field(n, "wasip1"), n)
-	return MappedFunction{Container: container.Value, Spec: spec, Line: n.Line}, err
+	var err error
+	f.Spec, err = wasip1Spec(field(n, "wasip1"), n)
+	return f, err
 }
 
 // plainImage is a container image: host and port, lower-case path, tag and digest.

@@ -25,7 +25,13 @@ func TestParseFunctionMap(t *testing.T) {
 			{Container: "gcr.io/kpt-fn/set-labels:v0.2.0", Spec: krm.FunctionSpec{Image: "ghcr.io/acme/set-labels" + digest}, Line: 4},
 			{Container: "gcr.io/x/y" + digest, Spec: krm.FunctionSpec{File: "y.wasm"}, Line: 6},
 		}},
+		{name: "a program", text: mapHead + "functions:\n- {exec: ./bin/fn --fast, wasip1: {file: fn.wasm}}\n", want: []krm.MappedFunction{
+			{Exec: "./bin/fn --fast", Spec: krm.FunctionSpec{File: "fn.wasm"}, Line: 4},
+		}},
 		{name: "none", text: mapHead + "functions: []\n"},
+		{name: "image and program", text: mapHead + "functions:\n- {container: a/b:c, exec: d, wasip1: {file: f}}\n", code: "map.malformed", line: 4},
+		{name: "a program twice", text: mapHead + "functions:\n- {exec: d, wasip1: {file: f}}\n- {exec: d, wasip1: {file: g}}\n", code: "map.duplicate", line: 5},
+		{name: "no command", text: mapHead + "functions:\n- {exec: '', wasip1: {file: f}}\n", code: "map.malformed", line: 4},
 		{name: "empty", text: "", code: "map.kind", line: 1},
 		{name: "other kind", text: "apiVersion: v1\nkind: ConfigMap\nfunctions: []\n", code: "map.kind", line: 1},
 		{name: "no list", text: mapHead, code: "map.malformed", line: 1},
@@ -195,8 +201,12 @@ func FuzzParseFunctionMap(f *testing.F) {
 			return
 		}
 		for _, fn := range m.Functions {
-			if got, ok := m.Lookup(fn.Container); !ok || got != fn.Spec {
-				t.Errorf("Lookup(%q) = %v, %v, want %v", fn.Container, got, ok, fn.Spec)
+			got, ok := m.Lookup(fn.Container)
+			if fn.Exec != "" {
+				got, ok = m.LookupExec(fn.Exec)
+			}
+			if !ok || got != fn.Spec {
+				t.Errorf("Lookup(%q) = %v, %v, want %v", fn.Container+fn.Exec, got, ok, fn.Spec)
 			}
 		}
 	})
