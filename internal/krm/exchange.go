@@ -27,6 +27,7 @@ type Exchange struct {
 	seed   maphash.Seed           // of the hash
 	byKey  map[objectKey][]*shown // by what objects are known by
 	hidden map[objectKey]bool     // what was not shown
+	veiled func(string) string    // what is shown in place of the path of a package
 }
 
 // shown is an item as the function sees it.
@@ -90,6 +91,7 @@ func (x *Exchange) Shown() int { return len(x.shown) }
 
 // encode writes the function's input and remembers the text of each item.
 func (x *Exchange) encode() error {
+	x.veiled = veilPackages(x.shown)
 	err := each(len(x.shown), func(i int) error {
 		s := x.shown[i]
 		if err := x.show(s); err != nil {
@@ -112,7 +114,11 @@ func (x *Exchange) encode() error {
 		x.byText[h] = append(x.byText[h], s)
 		b.Write(s.text)
 	}
-	if err := writeTail(b, x.list.FunctionConfig, nil); err != nil {
+	config := x.list.FunctionConfig
+	if config != nil {
+		config = &Object{Identity: config.Identity, node: withoutPackage(config.node)}
+	}
+	if err := writeTail(b, config, nil); err != nil {
 		return err
 	}
 	x.stdin = b.Bytes()
@@ -128,6 +134,15 @@ func (x *Exchange) show(s *shown) (err error) {
 			return err
 		}
 		c := itemOf(it.Identity, x.secrets.substitute(n, s.at))
+		c.Path, c.Index = it.Path, it.Index
+		it, s.altered = c, true
+	}
+	if it.pack != "" {
+		n, err := it.tree()
+		if err != nil {
+			return err
+		}
+		c := itemOf(it.Identity, withPackage(n, x.veiled(it.pack)))
 		c.Path, c.Index = it.Path, it.Index
 		it, s.altered = c, true
 	}

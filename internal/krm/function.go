@@ -2,7 +2,6 @@ package krm
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -60,14 +59,17 @@ func ParseWrapped(config *Object) (FunctionSpec, error) {
 	return spec, err
 }
 
-// IsWrapped says whether a functionConfig names a function of any runtime in the function annotation, as kustomize's do
-// and those of kpt need not.
-func IsWrapped(config *Object) bool {
+// NamesProgram says whether a functionConfig's annotations name a program or a container, as they do where kustomize
+// starts one.
+func NamesProgram(config *Object) bool {
 	if config == nil {
 		return false
 	}
-	annotations := field(field(config.node, "metadata"), "annotations")
-	return slices.ContainsFunc(functionKeys, func(key string) bool { return field(annotations, key) != nil })
+	_, err := ParseFunction(config)
+	foreign, _ := errors.AsType[*SyntaxError](err)
+	meta := field(config.node, "metadata")
+	return foreign != nil && foreign.Code == "function.runtime" ||
+		field(field(meta, "annotations"), "config.kubernetes.io/container") != nil || field(meta, "configFn") != nil
 }
 
 // ParseFunctionBlock reads what a function annotation holds from the text of a file of its own. name is what errors call

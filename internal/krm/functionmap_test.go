@@ -148,9 +148,9 @@ func TestParseWrapped(t *testing.T) {
 	}{
 		{"beside exec", annotated(key, "exec: {path: krmsafe}") + second(own, "wasip1: {file: f.wasm}"), krm.FunctionSpec{File: "f.wasm"}, "", true},
 		{"alone", annotated(own, "wasip1: {image: r/x:v1}"), krm.FunctionSpec{Image: "r/x:v1"}, "", false},
-		{"the KEP's own", annotated(key, "wasip1: {file: f.wasm}"), krm.FunctionSpec{File: "f.wasm"}, "", true},
-		{"both agree", annotated(key, "wasip1: {file: f}") + second(own, "wasip1: {file: f}"), krm.FunctionSpec{File: "f"}, "", true},
-		{"both differ", annotated(key, "wasip1: {file: f}") + second(own, "wasip1: {file: g}"), krm.FunctionSpec{}, "function.conflict", true},
+		{"the KEP's own", annotated(key, "wasip1: {file: f.wasm}"), krm.FunctionSpec{File: "f.wasm"}, "", false},
+		{"both agree", annotated(key, "wasip1: {file: f}") + second(own, "wasip1: {file: f}"), krm.FunctionSpec{File: "f"}, "", false},
+		{"both differ", annotated(key, "wasip1: {file: f}") + second(own, "wasip1: {file: g}"), krm.FunctionSpec{}, "function.conflict", false},
 		{"it names a program", annotated(key, "exec: {path: krmsafe}") + second(own, "exec: {path: ./evil.sh}"), krm.FunctionSpec{}, "function.runtime", true},
 		{"it asks for more", annotated(own, "wasip1: {file: f, policy: none}"), krm.FunctionSpec{}, "function.key", false},
 	} {
@@ -165,8 +165,8 @@ func TestParseWrapped(t *testing.T) {
 			if got != tt.want || code != tt.code || (err != nil) != (tt.code != "") {
 				t.Errorf("ParseWrapped() = %v, %v, want %v, %q", got, err, tt.want, tt.code)
 			}
-			if got := krm.IsWrapped(o); got != tt.wrapped {
-				t.Errorf("IsWrapped() = %v, want %v", got, tt.wrapped)
+			if got := krm.NamesProgram(o); got != tt.wrapped {
+				t.Errorf("NamesProgram() = %v, want %v", got, tt.wrapped)
 			}
 		})
 	}

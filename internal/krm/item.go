@@ -16,6 +16,7 @@ type Item struct {
 
 	generate string     // metadata.generateName where there is no name
 	placed   bool       // has annotations that say where it came from
+	pack     string     // the package that kpt says it belongs to, "" where none is named
 	node     *yaml.Node // its values, where they cannot be read from raw
 	raw      []byte     // its text, nil where there is none that may be repeated
 	form     form       // how raw is laid out
@@ -63,6 +64,7 @@ func itemOf(id Identity, n *yaml.Node) *Item {
 	for _, k := range originKeys {
 		it.placed = it.placed || field(annotations, k) != nil
 	}
+	it.pack = scalarField(annotations, packageKey)
 	return it
 }
 
