@@ -22,6 +22,13 @@ type reportFlags struct {
 	file        string
 	quiet       bool
 	showChanges bool
+	brief       bool // set by verbs that a client starts: nothing of a run that went well but what the function says
+	noResults   bool // the client shows them itself
+}
+
+// options are those of the text for a person.
+func (f *reportFlags) options(quiet bool) report.Options {
+	return report.Options{Quiet: quiet, Changes: f.showChanges, Brief: f.brief, NoResults: f.noResults}
 }
 
 func (f *reportFlags) register(cmd *cobra.Command) {
@@ -196,7 +203,7 @@ func (a *app) writeReport(reports []*pipeline.Report, e ending) (told bool, err 
 		if last.Outcome.Stage == pipeline.StageError { // the error itself says all there is
 			reports = reports[:len(reports)-1]
 		}
-		err = writeTexts(&buf, reports, report.Options{Quiet: f.quiet, Changes: f.showChanges})
+		err = writeTexts(&buf, reports, f.options(f.quiet))
 	default:
 		err = report.WriteRuns(&buf, reports, o, f.output)
 	}
@@ -208,7 +215,7 @@ func (a *app) writeReport(reports []*pipeline.Report, e ending) (told bool, err 
 			return false, fmt.Errorf("writing the report: %w", err)
 		}
 		buf.Reset() // a refusal, and a warning, are told on standard error as well
-		if err := writeTexts(&buf, worthTelling(reports, f.output), report.Options{Quiet: true, Changes: f.showChanges}); err != nil {
+		if err := writeTexts(&buf, worthTelling(reports, f.output), f.options(true)); err != nil {
 			return false, fmt.Errorf("writing the report: %w", err)
 		}
 	}

@@ -22,10 +22,10 @@ func main() {
 	if policy.IsChild(os.Args) {
 		os.Exit(policy.Child(os.Args))
 	}
-	os.Exit(realMain())
+	os.Exit(realMain(places{system: systemConfig, home: passwdHome}))
 }
 
-func realMain() int {
+func realMain(at places) int {
 	if err := sandbox.Harden(); err != nil {
 		fmt.Fprintln(os.Stderr, "krmsafe: error: protecting this process:", err)
 		return pipeline.ExitError
@@ -35,5 +35,5 @@ func realMain() int {
 	// The first signal ends the run in good order; a second one, or one that finds
 	// krmsafe waiting for its input, ends it at once. Nothing was printed by then.
 	context.AfterFunc(ctx, stop)
-	return run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Getenv)
+	return run(ctx, os.Args, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Getenv, at)
 }

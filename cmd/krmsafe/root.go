@@ -21,15 +21,20 @@ type streams struct {
 // chooses where credentials lie and never weakens a decision.
 type app struct {
 	streams
-	getenv func(string) string
-	code   int // the exit code of a verb that ended without an error
+	getenv   func(string) string
+	places   places // of the operator's configuration
+	self     string // the name by which krmsafe was started
+	config   string // --config
+	operated *operatorConfig
+	code     int // the exit code of a verb that ended without an error
 }
 
-// run carries out one command line and returns the exit code.
-func run(ctx context.Context, args []string, std streams, getenv func(string) string) int {
-	a := &app{streams: std, getenv: getenv}
+// run carries out one command line, which begins with the name of the program,
+// and returns the exit code.
+func run(ctx context.Context, args []string, std streams, getenv func(string) string, at places) int {
+	a := &app{streams: std, getenv: getenv, places: at, self: args[0]}
 	root := a.root() //nolint:contextcheck // verbs take the context from cobra when they run
-	root.SetArgs(args)
+	root.SetArgs(args[1:])
 	if err := root.ExecuteContext(ctx); err != nil {
 		return a.fail(err)
 	}
@@ -43,12 +48,22 @@ func (a *app) root() *cobra.Command {
 		Long: `krmsafe runs Kubernetes configuration (KRM) functions compiled to WebAssembly.
 Before a function runs, its signature is verified and a Rego policy judges its
 imports, memory, fuel and time. It then runs without files, network or
-environment, in a process of its own, and what it returns is checked.`,
+environment, in a process of its own, and what it returns is checked.
+
+Without a verb, and with a ResourceList on standard input, it is krmsafe exec.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          usage(cobra.NoArgs),
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return a.implicit(cmd) },
+		// Verbs that a client starts read their input first.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Annotations[foreign] != "" {
+				return nil
+			}
+			return a.configure(cmd)
+		},
 	}
+	root.PersistentFlags().StringVar(&a.config, "config", "", "file with settings in place of the system's and the user's (see krmsafe config)")
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
@@ -56,7 +71,7 @@ environment, in a process of its own, and what it returns is checked.`,
 		message, _, _ := strings.Cut(err.Error(), ": strconv.") // how Go says it
 		return &pipeline.UsageError{Message: message, Hint: cmd.CommandPath() + " --help lists the flags"}
 	})
-	root.AddCommand(a.runCommand(), a.buildCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.trustCommand(), a.policyCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.buildCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.trustCommand(), a.policyCommand(), a.execCommand(), a.shimCommand(), a.dockerCommand(), a.dockerShimCommand(), a.configCommand(), a.versionCommand())
 	root.SetHelpCommand(helpCommand())
 	return root
 }

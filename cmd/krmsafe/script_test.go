@@ -63,6 +63,7 @@ func TestScript(t *testing.T) {
 			"push-policy": pushPolicy,
 			"bundle":      bundle,
 			"kustomize":   kustomize,
+			"refuses":     refuses,
 			"gone":        gone,
 		},
 	})

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -127,7 +128,7 @@ func mappedFunction(n *yaml.Node) (MappedFunction, error) {
 		}
 	case container == nil || container.Kind != yaml.ScalarNode || container.Tag != strTag:
 		return MappedFunction{}, problemf("malformed", n.Line, n.Column, "an entry names no container image").withHint(mapHint)
-	case !plainImage.MatchString(container.Value) || len(container.Value) > 1024:
+	case !plainImage().MatchString(container.Value) || len(container.Value) > 1024:
 		return MappedFunction{}, problemf("image", container.Line, container.Column, "%q is not the name of a container image", short(container.Value)).
 			withHint("write it as the functions do, REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:…, without a pattern or a scheme")
 	default:
@@ -142,7 +143,9 @@ func mappedFunction(n *yaml.Node) (MappedFunction, error) {
 }
 
 // plainImage is a container image: host and port, lower-case path, tag and digest.
-var plainImage = regexp.MustCompile(`^([A-Za-z0-9.-]+(:[0-9]{1,5})?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+var plainImage = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([A-Za-z0-9.-]+(:[0-9]{1,5})?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+})
 
 // imageName is a container image's name with what docker adds to it.
 func imageName(image string) string {

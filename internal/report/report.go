@@ -43,6 +43,11 @@ type Options struct {
 	Quiet bool
 	// Changes lists every change.
 	Changes bool
+	// Brief tells, of a run that went well, all but how it went: what the
+	// function itself says.
+	Brief bool
+	// NoResults leaves out what the function reported: somebody else shows it.
+	NoResults bool
 }
 
 // Text writes r for a person: warnings, what the function wrote to its standard
@@ -57,7 +62,9 @@ func Text(w io.Writer, r *pipeline.Report, o Options) error {
 		p.write(plain.Prefix("fn| ", strings.TrimRight(r.Run.Stderr, "\n")))
 	}
 	for _, res := range r.Results {
-		p.result(res)
+		if !o.NoResults {
+			p.result(res)
+		}
 	}
 	if o.Changes {
 		for _, c := range r.Changes {
@@ -67,7 +74,7 @@ func Text(w io.Writer, r *pipeline.Report, o Options) error {
 	switch {
 	case !r.Outcome.OK:
 		p.refusal(r)
-	case !o.Quiet:
+	case !o.Quiet && !o.Brief:
 		p.success(r)
 	}
 	return p.err
