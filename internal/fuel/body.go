@@ -31,6 +31,12 @@ type rewriter struct {
 
 func newRewriter(m *wasm.Module, module []byte, types *typeList, opt Options) *rewriter {
 	r := &rewriter{mod: m, module: module, types: types, scanner: scanner{mod: m, bottoms: newBottoms(m, module)}}
+	// Growing them step by step is half of the work for a small module.
+	largest := m.LargestBody
+	r.out = make([]byte, 0, largest+largest/2+256)
+	r.ins = make([]insertion, 0, largest/32+16)
+	r.scanner.nodes = make([]node, 0, largest/16+16)
+	r.scanner.order = make([]int32, 0, largest/6+64)
 	r.helpers.first = uint32(len(m.Functions)) //nolint:gosec // bounded by the module's length
 	n := uint32(len(m.Globals))                //nolint:gosec // bounded by the module's length
 	r.getFuel = wasm.AppendU32([]byte{byte(wasm.OpGlobalGet)}, n)

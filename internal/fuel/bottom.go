@@ -70,8 +70,11 @@ func (b *bottoms) visit(i int) {
 // step goes on with a function until its height is known, or that of a callee
 // is needed first; then the call is looked at again afterwards.
 func (b *bottoms) step(v *bottomVisit) (height int8, callee int) {
+	body := b.m.Bodies[v.function]
+	code := b.module[body.Code:body.End]
 	for {
-		before := v.w
+		v.w.End = skipPlain(code, v.w.End)
+		at := v.w.End
 		if !v.w.Next() {
 			break
 		}
@@ -84,7 +87,7 @@ func (b *bottoms) step(v *bottomVisit) (height int8, callee int) {
 		callee := int(v.w.A) - b.m.ImportedFunctions
 		switch h := b.height[callee]; {
 		case h == heightUnknown:
-			v.w = before
+			v.w.End = at
 			return 0, callee
 		case h < 0: // a cycle, or a function that is none
 			return notBottom, -1

@@ -32,7 +32,7 @@ func (s *scanner) branch(w *wasm.Walker) error {
 			return err
 		}
 		s.edge(from, ^f.label, w.Start, edgeInsert)
-		s.events = append(s.events, event{at: int32(w.Start), end: int32(w.End), kind: eventReturn, arg: int32(len(s.frames) - 1)}) //nolint:gosec // bodies are shorter than 2 GiB
+		s.event(event{at: int32(w.Start), end: int32(w.End), kind: eventReturn, arg: int32(len(s.frames) - 1)}) //nolint:gosec // bodies are shorter than 2 GiB
 		s.cur = -1
 	case wasm.OpBr:
 		f, err := s.label(w.A)

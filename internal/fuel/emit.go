@@ -1,11 +1,6 @@
 package fuel
 
-import (
-	"cmp"
-	"slices"
-
-	"github.com/krmsafe/krmsafe/internal/wasm"
-)
+import "github.com/krmsafe/krmsafe/internal/wasm"
 
 // An insertion is code to put before the byte at offset at of a body, or in
 // place of the bytes up to end.
@@ -39,29 +34,41 @@ const (
 func (r *rewriter) collect() {
 	r.ins = r.ins[:0]
 	s := &r.scanner
-	for i := range s.nodes {
-		n := &s.nodes[i]
-		if header := s.isHeader(int32(i)); n.fixed && (n.run > 0 || header) {
-			r.ins = append(r.ins, insertion{at: n.at, end: n.at, units: n.run, check: header})
-		}
-		for j := range n.count {
-			r.collectEdge(int32(i), n, &n.edges[j])
+	for _, o := range s.order {
+		i, kind := o>>orderBits, o&(1<<orderBits-1)
+		switch kind {
+		case orderNode:
+			n := &s.nodes[i]
+			if header := s.isHeader(i); n.fixed && (n.run > 0 || header) {
+				r.insert(insertion{at: n.at, end: n.at, units: n.run, check: header})
+			}
+		case orderEvent:
+			e := &s.events[i]
+			switch {
+			case e.kind == eventBulk:
+				r.insert(insertion{at: e.at, end: e.at, rank: rankEvent, kind: insertBulk, arg: e.arg, check: true})
+			case r.counted:
+				r.insert(insertion{at: e.at, end: e.end, rank: rankEvent, kind: insertReturn, arg: e.arg})
+			}
+		default:
+			n := &s.nodes[i]
+			r.collectEdge(i, n, &n.edges[kind])
 		}
 	}
-	for _, e := range s.events {
-		switch {
-		case e.kind == eventBulk:
-			r.ins = append(r.ins, insertion{at: e.at, end: e.at, rank: rankEvent, kind: insertBulk, arg: e.arg, check: true})
-		case r.counted:
-			r.ins = append(r.ins, insertion{at: e.at, end: e.end, rank: rankEvent, kind: insertReturn, arg: e.arg})
-		}
+}
+
+// insert adds an insertion, behind those that are not to follow it. What one
+// instruction brings about stands within it, so that the way is short.
+func (r *rewriter) insert(in insertion) {
+	r.ins = append(r.ins, in)
+	for i := len(r.ins) - 1; i > 0 && in.before(&r.ins[i-1]); i-- {
+		r.ins[i], r.ins[i-1] = r.ins[i-1], in
 	}
-	slices.SortFunc(r.ins, func(a, b insertion) int {
-		if c := cmp.Compare(a.at, b.at); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.rank, b.rank)
-	})
+}
+
+// before says whether in is to be emitted before other, which was found first.
+func (in *insertion) before(other *insertion) bool {
+	return in.at < other.at || in.at == other.at && in.rank < other.rank
 }
 
 func (r *rewriter) collectEdge(i int32, n *node, e *edge) {
@@ -81,7 +88,7 @@ func (r *rewriter) collectEdge(i int32, n *node, e *edge) {
 	}
 	if l != nil && l.dispatch && !t.fixed && l.max > t.base {
 		// Whoever enters at another target than the first pays for the largest.
-		r.ins = append(r.ins, insertion{at: e.at, end: e.at, rank: rankEvent, kind: insertResume, arg: int32(l.local), units: l.max - t.base}) //nolint:gosec // an index of a local
+		r.insert(insertion{at: e.at, end: e.at, rank: rankEvent, kind: insertResume, arg: int32(l.local), units: l.max - t.base}) //nolint:gosec // an index of a local
 	}
 	if in.units == 0 && !in.check {
 		return
@@ -92,7 +99,7 @@ func (r *rewriter) collectEdge(i int32, n *node, e *edge) {
 	case edgeBrIf:
 		in.kind, in.rank = insertBrIf, rankEvent
 	}
-	r.ins = append(r.ins, in)
+	r.insert(in)
 }
 
 // emit appends the rewritten instructions of a body to dst.

@@ -34,7 +34,7 @@ func (w *writer) write(opt Options) (*Metered, error) {
 	met := &Metered{Model: Model}
 	w.names(met)
 	r.stats.BytesBefore = wasm.HeaderBytes
-	out := wasm.AppendHeader(make([]byte, 0, len(w.module)+len(code)/8+4096))
+	out := wasm.AppendHeader(make([]byte, 0, len(w.module)+len(code)/4+1024))
 	for _, id := range sectionOrder {
 		s, ok := w.m.Section(id)
 		var payload []byte
@@ -76,7 +76,7 @@ func (w *writer) code(r *rewriter) ([]byte, error) {
 		return nil, nil
 	}
 	size := s.End - s.Start
-	out := make([]byte, 0, size+size/8+1024)
+	out := make([]byte, 0, size+size/4+1024)
 	for i, b := range w.m.Bodies {
 		body, err := r.body(r.out[:0], uint32(w.m.ImportedFunctions+i), b) //nolint:gosec // bounded by the module's length
 		if err != nil {

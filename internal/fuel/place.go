@@ -50,6 +50,16 @@ func (s *scanner) placeDispatch(n *node, l *loopInfo) {
 // depths counts the loops around each node: those of the code, and the ranges
 // that branches back through a dispatch table span.
 func (s *scanner) depths() {
+	for i := range s.nodes {
+		n := &s.nodes[i]
+		n.depth = 0
+		if n.loop >= 0 {
+			n.depth = s.loops[n.loop].depth
+		}
+	}
+	if len(s.targets) == 0 {
+		return // only dispatch tables have others
+	}
 	s.diff = append(s.diff[:0], make([]int32, len(s.nodes)+1)...)
 	for i := range s.nodes {
 		n := &s.nodes[i]
@@ -63,11 +73,7 @@ func (s *scanner) depths() {
 	extra := int32(0)
 	for i := range s.nodes {
 		extra += s.diff[i]
-		n := &s.nodes[i]
-		n.depth = extra
-		if n.loop >= 0 {
-			n.depth += s.loops[n.loop].depth
-		}
+		s.nodes[i].depth += extra
 	}
 }
 

@@ -17,6 +17,7 @@ type scanner struct {
 	loops   []loopInfo
 	frames  []frame
 	events  []event
+	order   []int32 // nodes, edges and events in the order in which they were met: see place kinds
 	fixed   []int32 // labels that some branch cannot charge
 	targets []int32 // labels of dispatch tables
 	diff    []int32 // scratch of depths
@@ -40,7 +41,7 @@ type scanner struct {
 
 func (s *scanner) reset() {
 	s.nodes, s.labels, s.loops = s.nodes[:0], s.labels[:0], s.loops[:0]
-	s.frames, s.events, s.fixed = s.frames[:0], s.events[:0], s.fixed[:0]
+	s.frames, s.events, s.fixed, s.order = s.frames[:0], s.events[:0], s.fixed[:0], s.order[:0]
 	s.curLoop, s.exitRefs, s.ends = -1, false, false
 	s.counts = false
 	s.total, s.calls, s.instrs, s.joins, s.vectors = 0, false, 0, 0, false
@@ -57,9 +58,24 @@ type pattern struct {
 	setValue                          int64
 }
 
+// Kinds of what order lists, in the lowest bits of its entries: an edge of a node
+// by its number, a node, an event. The rest of an entry is the index.
+const (
+	orderNode  = 2
+	orderEvent = 3
+	orderBits  = 2
+)
+
 func (s *scanner) newNode(at int) int32 {
+	i := int32(len(s.nodes))                                        //nolint:gosec // fewer nodes than bytes
 	s.nodes = append(s.nodes, node{at: int32(at), loop: s.curLoop}) //nolint:gosec // bodies are shorter than 2 GiB
-	return int32(len(s.nodes) - 1)                                  //nolint:gosec // fewer nodes than bytes
+	s.order = append(s.order, i<<orderBits|orderNode)
+	return i
+}
+
+func (s *scanner) event(e event) {
+	s.order = append(s.order, int32(len(s.events))<<orderBits|orderEvent) //nolint:gosec // fewer events than bytes
+	s.events = append(s.events, e)
 }
 
 func (s *scanner) newLabel() int32 {
@@ -70,6 +86,7 @@ func (s *scanner) newLabel() int32 {
 func (s *scanner) edge(from, to int32, at int, kind edgeKind) {
 	n := &s.nodes[from]
 	n.edges[n.count] = edge{to: to, at: int32(at), kind: kind} //nolint:gosec // bodies are shorter than 2 GiB
+	s.order = append(s.order, from<<orderBits|int32(n.count))
 	n.count++
 }
 
@@ -88,7 +105,13 @@ func (s *scanner) scan(code []byte, at int, results bool) error {
 	s.cur = s.newNode(0)
 	s.frames = append(s.frames, frame{label: s.newLabel(), loop: -1, ifNode: -1, arity: results})
 	w := wasm.NewWalker(code, at)
-	for w.Next() {
+	for {
+		if s.cur >= 0 {
+			w.End = s.plain(code, w.End)
+		}
+		if !w.Next() {
+			break
+		}
 		s.instrs++
 		if err := s.step(&w); err != nil {
 			return err
@@ -182,7 +205,7 @@ func (s *scanner) assign(local uint32) {
 
 func (s *scanner) bulk(w *wasm.Walker) {
 	if shift, ok := lengthShift(w.Op); ok {
-		s.events = append(s.events, event{at: int32(w.Start), end: int32(w.End), kind: eventBulk, arg: int32(shift)}) //nolint:gosec // bodies are shorter than 2 GiB
+		s.event(event{at: int32(w.Start), end: int32(w.End), kind: eventBulk, arg: int32(shift)}) //nolint:gosec // bodies are shorter than 2 GiB
 	}
 }
 
