@@ -67,7 +67,6 @@ any other code than 0 nothing is written.`,
 			return err
 		},
 	}
-	f.report.flag = "report"
 	f.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.to, "output", "o", "", "file, or folder that exists, to write to (default: standard output)")

@@ -17,8 +17,7 @@ import (
 
 // reportFlags say how a run is told of.
 type reportFlags struct {
-	flag        string // the long name of --output where a verb has another use for that; empty is output, with -o
-	output      string
+	kind        string
 	file        string
 	quiet       bool
 	showChanges bool
@@ -33,28 +32,17 @@ func (f *reportFlags) options(quiet bool) report.Options {
 
 func (f *reportFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	long, short := f.name()
-	flags.StringVarP(&f.output, long, short, "text", "the report on standard error: "+strings.Join(runKinds(), ", "))
+	flags.StringVar(&f.kind, "report", "text", "the report on standard error: "+strings.Join(runKinds(), ", "))
 	flags.StringVar(&f.file, "report-file", "", "write the report to this file instead")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "say nothing of a run that went well but its warnings and results")
 	flags.BoolVar(&f.showChanges, "show-changes", false, "list every change of the function's, field by field")
 }
 
-// runKinds are the words of --output: text and json are the report itself, the
+// runKinds are the words of --report: text and json are the report itself, the
 // others what other tools read.
 func runKinds() []string { return append([]string{"text", "json"}, report.RunKinds()...) }
 
-func (f *reportFlags) check() error {
-	long, _ := f.name()
-	return oneOf("--"+long, f.output, runKinds()...)
-}
-
-func (f *reportFlags) name() (long, short string) {
-	if f.flag != "" {
-		return f.flag, ""
-	}
-	return "output", "o"
-}
+func (f *reportFlags) check() error { return oneOf("--report", f.kind, runKinds()...) }
 
 // An ending is how a verb ends that ran functions.
 type ending struct {
@@ -66,6 +54,9 @@ type ending struct {
 	// product makes what is to be printed or written, once nothing refused it,
 	// and gives what then does so; nil where there is nothing.
 	product func() (deliver func() error, err error)
+	// aside writes what tells of the functions besides the report, also where they
+	// failed; nil where there is nothing.
+	aside func(reports []*pipeline.Report, exitCode int) error
 }
 
 // account opens the audit log, does the work that gives the reports, and ends the
@@ -99,6 +90,10 @@ func (a *app) finishAll(reports []*pipeline.Report, failed error, e ending, log 
 	var deliver func() error
 	if failed == nil && worst(reports) == pipeline.ExitOK && e.product != nil {
 		deliver, failed = e.product()
+		if outcome, refused := refusedBy(failed); refused {
+			last := reports[len(reports)-1]
+			last.Outcome, last.Emit, failed = outcome, nil, nil
+		}
 	}
 	if failed != nil {
 		reports = endedBy(reports, failed)
@@ -107,6 +102,13 @@ func (a *app) finishAll(reports []*pipeline.Report, failed error, e ending, log 
 		if rep.ExitCode < 0 {
 			rep.ExitCode = rep.Outcome.ExitCode()
 		}
+	}
+	if e.aside != nil {
+		if err := e.aside(reports, worst(reports)); err != nil && failed == nil && worst(reports) == pipeline.ExitOK {
+			failed, reports = err, endedBy(reports, err)
+		}
+	}
+	for _, rep := range reports {
 		if err := log.write(rep, report.EventRun); err != nil {
 			if log.required {
 				return 0, err
@@ -195,34 +197,34 @@ func (a *app) writeReport(reports []*pipeline.Report, e ending) (told bool, err 
 	last := reports[len(reports)-1]
 	f, o := e.flags, report.Origin{Program: program(), Location: e.location}
 	switch {
-	case f.output == "json" && e.several:
+	case f.kind == "json" && e.several:
 		err = report.WriteJSON(&buf, report.NewReports(reports, worst(reports)))
-	case f.output == "json":
+	case f.kind == "json":
 		err = report.JSON(&buf, last)
-	case f.output == "text":
+	case f.kind == "text":
 		if last.Outcome.Stage == pipeline.StageError { // the error itself says all there is
 			reports = reports[:len(reports)-1]
 		}
 		err = writeTexts(&buf, reports, f.options(f.quiet))
 	default:
-		err = report.WriteRuns(&buf, reports, o, f.output)
+		err = report.WriteRuns(&buf, reports, o, f.kind)
 	}
 	if err != nil {
 		return false, fmt.Errorf("writing the report: %w", err)
 	}
-	if f.file != "" && (f.output != "text" || buf.Len() > 0) {
+	if f.file != "" && (f.kind != "text" || buf.Len() > 0) {
 		if err := os.WriteFile(f.file, buf.Bytes(), 0o600); err != nil {
 			return false, fmt.Errorf("writing the report: %w", err)
 		}
 		buf.Reset() // a refusal, and a warning, are told on standard error as well
-		if err := writeTexts(&buf, worthTelling(reports, f.output), f.options(true)); err != nil {
+		if err := writeTexts(&buf, worthTelling(reports, f.kind), f.options(true)); err != nil {
 			return false, fmt.Errorf("writing the report: %w", err)
 		}
 	}
 	if _, err := a.err.Write(buf.Bytes()); err != nil {
 		return false, fmt.Errorf("writing the report: %w", err)
 	}
-	return f.output != "text" && f.file == "", nil
+	return f.kind != "text" && f.file == "", nil
 }
 
 // worthTelling are the reports that a person must see although a file has them.

@@ -2,14 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/policy"
 )
@@ -17,20 +12,35 @@ import (
 // runFlags are the flags of `krmsafe run`.
 type runFlags struct {
 	judgeFlags
-	module   nameFlags
-	view     viewFlags
-	fnConfig string
-	kind     string
-	to       string
+	module    nameFlags
+	view      viewFlags
+	to        destinationFlags
+	tree      treeFlags
+	pipeline  kptfileFlags
+	fnConfigs []string
+	results   string
+	kind      string
+}
+
+// treeFlags say what of a directory functions get, and what they may do to it.
+type treeFlags struct {
+	nested bool
+	move   bool
+}
+
+func (f *treeFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.BoolVar(&f.nested, "include-subpackages", false, "take in folders with a Kptfile of their own, too")
+	flags.BoolVar(&f.move, "allow-move", false, "let functions move resources to other files of the directory")
 }
 
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run [DIR|FILE|-]",
-		Short: "verify, judge and run one function on resources",
-		Long: `Runs one function on the resources of a ResourceList or of plain manifests, read
-from standard input, a file or a directory.
+		Use:   "run [DIR|FILE|-] [-- KEY=VALUE…]",
+		Short: "verify, judge and run functions on resources",
+		Long: `Runs functions on the resources of a directory, which it rewrites in place, or of
+a ResourceList or plain manifests from a file or standard input, which it prints.
 
 The module is named by --image or --file, or else by the functionConfig's own
 annotation config.kubernetes.io/function (wasip1: {image: …} or {file: …}). An
@@ -41,18 +51,37 @@ its own, without files, network or environment. Resources that it is not shown
 are put back unchanged; of Secrets it sees placeholders, unless the policy says
 otherwise. (A functionConfig that is a Secret it sees as it is; what it says of
 the values is masked.) What it changed is compared field by field, and the policy decides
-again. Only if all of that went well is the result printed.
+again.
+
+Several functions run in order: repeat --fn-config, or run what the directory's
+Kptfile names with --pipeline. What one returns the next one gets; a validator
+gets it, and changes nothing.
+
+Of a directory only those files are written of which a resource changed, and all
+of them or none, after every function was allowed. Links are not followed. New
+resources go to the file that the function names, or to KIND_NAME.yaml; dot-files,
+kustomizations, Kptfiles and files that were not read are never written.
+--dry-run writes nothing, --diff shows what changes, and -o sends the result
+elsewhere, as in kpt: -o stdout prints a ResourceList, -o unwrap plain manifests,
+-o DIR writes a new directory.
 
 Exit codes: 0 ran and the output was allowed, 1 could not judge, 2 usage or
 configuration, 3 refused before running, 4 stopped while running, 5 output
-refused. On any other code than 0 nothing is printed on standard output.`,
+refused. On any other code than 0 nothing is printed on standard output and no
+file is changed.`,
 		Example: `  krmsafe run ./manifests --image ghcr.io/acme/set-metadata:v1 --key acme.pub \
-    --fn-config set-metadata.yaml --policy org.rego --to manifests
+    --fn-config set-metadata.yaml --policy org.rego --diff
 
-  kustomize build . | krmsafe run --file ./fn.wasm --allow-unsigned`,
-		Args: usage(cobra.MaximumNArgs(1)),
+  krmsafe run ./package --pipeline --trust trust.yaml --results-dir /tmp/results
+
+  kustomize build . | krmsafe run --file ./fn.wasm --allow-unsigned -o unwrap -- team=shop`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			paths, _ := splitArgs(cmd, args)
+			return usage(cobra.MaximumNArgs(1))(cmd, paths)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			code, err := a.runFunction(cmd.Context(), f, args)
+			paths, pairs := splitArgs(cmd, args)
+			code, err := a.runFunctions(cmd.Context(), f, paths, pairs)
 			a.code = code
 			return err
 		},
@@ -60,11 +89,23 @@ refused. On any other code than 0 nothing is printed on standard output.`,
 	f.module.register(cmd)
 	f.register(cmd)
 	f.view.register(cmd)
+	f.to.register(cmd)
+	f.tree.register(cmd)
+	f.pipeline.register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.fnConfig, "fn-config", "", "file with the functionConfig")
+	flags.StringArrayVar(&f.fnConfigs, "fn-config", nil, "file with the functionConfig (repeat to run several functions in order, each named by its own)")
 	flags.StringVarP(&f.kind, "type", "t", "mutator", "what the function is for: mutator (or transformer), validator or generator")
-	flags.StringVar(&f.to, "to", "resourcelist", "what to print: resourcelist or manifests")
+	flags.StringVar(&f.results, "results-dir", "", "write results.yaml into this folder, as kpt does, also where a function fails")
 	return cmd
+}
+
+// splitArgs divides arguments at the "--": a path, and what follows as data of a
+// functionConfig.
+func splitArgs(cmd *cobra.Command, args []string) (paths, pairs []string) {
+	if at := cmd.ArgsLenAtDash(); at >= 0 {
+		return args[:at], args[at:]
+	}
+	return args, nil
 }
 
 // roles are the words of --type: kpt's, and those of the policy.
@@ -73,145 +114,19 @@ var roles = map[string]string{
 	"validator": policy.RoleValidator, "generator": policy.RoleGenerator,
 }
 
-func (a *app) runFunction(ctx context.Context, f runFlags, args []string) (int, error) {
-	var rep *pipeline.Report
-	print := func() (func() error, error) {
-		product, err := encode(rep, f.to)
-		return func() error { return a.deliver(product) }, err
-	}
-	return a.account(f.judgeFlags, ending{location: f.fnConfig, product: print}, func() ([]*pipeline.Report, error) {
-		var err error
-		if rep, err = a.judge(ctx, f, args); rep == nil {
-			return nil, err
-		}
-		return []*pipeline.Report{rep}, err
-	})
+func (f *runFlags) check() error {
+	return oneOf("--type", f.kind, "mutator", "transformer", "validator", "generator")
 }
 
-func encode(rep *pipeline.Report, to string) ([]byte, error) {
-	write := rep.Emit.Encode
-	if to == "manifests" {
-		write = rep.Emit.Manifests
+func (a *app) runFunctions(ctx context.Context, f runFlags, paths, pairs []string) (int, error) {
+	b := &batch{app: a, flags: f, pairs: pairs}
+	if len(paths) == 1 && paths[0] != "-" {
+		b.path = paths[0]
 	}
-	product, err := write()
-	if err != nil {
-		return nil, fmt.Errorf("writing the output: %w", err)
+	defer b.close()
+	e := ending{several: f.pipeline.on || len(f.fnConfigs) > 1, product: b.product, aside: b.writeResults}
+	if len(f.fnConfigs) > 0 {
+		e.location = f.fnConfigs[0]
 	}
-	return product, nil
-}
-
-// emptyInputError says that there is nothing to run a function on: more likely the
-// program before krmsafe in the pipe failed than that no resource is meant.
-type emptyInputError struct{}
-
-func (*emptyInputError) Error() string { return "the input holds no resources" }
-
-// errBug is in the chain of an error that should have been impossible.
-var errBug = errors.New("this is a bug in krmsafe")
-
-// judge goes as far as the report: nothing is printed here.
-func (a *app) judge(ctx context.Context, f runFlags, args []string) (*pipeline.Report, error) {
-	for _, err := range []error{
-		oneOf("--to", f.to, "resourcelist", "manifests"),
-		oneOf("--type", f.kind, "mutator", "transformer", "validator", "generator"),
-	} {
-		if err != nil {
-			return nil, err
-		}
-	}
-	view, err := f.view.selection()
-	if err != nil {
-		return nil, err
-	}
-	// The child's start and the policy's compilation hide behind all that is read
-	// here, and behind the wait for whoever writes the input.
-	s, err := a.open(ctx, f.judgeFlags)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	input, err := a.input(args, f.fnConfig)
-	if err != nil {
-		return nil, err
-	}
-	if input.Plain && len(input.Items) == 0 && roles[f.kind] != policy.RoleGenerator {
-		return nil, &emptyInputError{}
-	}
-	req := pipeline.Request{Image: f.module.image, File: f.module.file, Input: input, Role: roles[f.kind], View: view}
-	// Whoever wrote the functionConfig must not reach into the network that
-	// krmsafe runs in by naming a registry there.
-	req.NamedBy = pipeline.NamedByFlag
-	if req.Image == "" && req.File == "" {
-		req.NamedBy = pipeline.NamedByFunctionConfig
-	}
-	if err := nameModule(&req, f.fnConfig); err != nil {
-		return nil, err
-	}
-	return s.run(ctx, req)
-}
-
-// input reads the resources, from standard input where no path is given.
-func (a *app) input(args []string, fnConfig string) (*krm.ResourceList, error) {
-	limits := krm.DefaultLimits()
-	var list *krm.ResourceList
-	var err error
-	if len(args) == 1 && args[0] != "-" {
-		list, err = krm.ReadPath(args[0], limits)
-	} else {
-		list, err = readStdin(a.in, limits)
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range list.Skipped {
-		if s.Unread { // a gate must not pass what it did not see
-			return nil, fmt.Errorf("reading %s: it is %s, which is not followed, and what it holds would go unjudged; name the folder of the files themselves, or take it away", s.Path, s.Reason)
-		}
-	}
-	if fnConfig == "" {
-		return list, nil
-	}
-	if list.FunctionConfig != nil {
-		return nil, &pipeline.UsageError{
-			Message: "the input already holds a functionConfig, and --fn-config names another",
-			Hint:    "remove one of them",
-		}
-	}
-	data, err := readBounded(fnConfig, limits.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("reading the functionConfig: %w", err)
-	}
-	list.FunctionConfig, err = krm.ParseConfig(fnConfig, data, limits)
-	return list, err
-}
-
-func readStdin(in io.Reader, limits krm.Limits) (*krm.ResourceList, error) {
-	data, err := readAll(in, "standard input", limits.Bytes)
-	if err != nil {
-		return nil, err
-	}
-	return krm.ReadStream(data, limits)
-}
-
-// nameModule takes the module from the functionConfig's annotation where no
-// flag names one. A file is relative to the functionConfig's own folder.
-func nameModule(req *pipeline.Request, fnConfig string) error {
-	if req.Image != "" || req.File != "" {
-		return nil
-	}
-	if req.Input.FunctionConfig == nil {
-		return &pipeline.UsageError{
-			Message: "no module is named",
-			Hint:    "use --image or --file, or a functionConfig with the annotation config.kubernetes.io/function",
-		}
-	}
-	spec, err := krm.ParseFunction(req.Input.FunctionConfig)
-	if errors.Is(err, krm.ErrNoFunction) {
-		return &pipeline.UsageError{Message: err.Error(), Hint: "name the module with --image or --file"}
-	}
-	if err != nil {
-		return err
-	}
-	req.Image, req.File = spec.Image, spec.File
-	return confine(req, filepath.Dir(fnConfig)) // of standard input: the current folder
+	return a.account(f.judgeFlags, e, func() ([]*pipeline.Report, error) { return b.run(ctx) })
 }

@@ -65,6 +65,9 @@ func TestScript(t *testing.T) {
 			"kustomize":   kustomize,
 			"refuses":     refuses,
 			"gone":        gone,
+			"snapshot":    snapshot,
+			"unchanged":   unchanged,
+			"swap":        swap,
 		},
 	})
 }

@@ -1,6 +1,9 @@
 package krm
 
 import (
+	"maps"
+	"slices"
+
 	"go.yaml.in/yaml/v3"
 )
 
@@ -39,6 +42,27 @@ func parseConfig(data []byte, limits Limits) (*Object, error) {
 		return nil, err
 	}
 	return newConfig(root)
+}
+
+// NewConfigMap makes a functionConfig of the kind ConfigMap, as kpt makes one of KEY=VALUE arguments and of the configMap
+// in a Kptfile: every value is text. The error is a *SyntaxError where a key cannot be shown.
+func NewConfigMap(name string, data map[string]string) (*Object, error) {
+	values := &yaml.Node{Kind: yaml.MappingNode, Tag: mapTag}
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if err := identifier("key", key, nil); err != nil {
+			return nil, asInput("", err)
+		}
+		v := textNode(data[key])
+		freshScalar(v)
+		values.Content = append(values.Content, textNode(key), v)
+	}
+	mapping := func(content ...*yaml.Node) *yaml.Node {
+		return &yaml.Node{Kind: yaml.MappingNode, Tag: mapTag, Content: content}
+	}
+	return newConfig(mapping(
+		textNode("apiVersion"), textNode("v1"), textNode("kind"), textNode("ConfigMap"),
+		textNode("metadata"), mapping(textNode("name"), textNode(name)), textNode("data"), values,
+	))
 }
 
 // newConfig reads the identity of a functionConfig from a tree that passed the gate.

@@ -43,7 +43,7 @@ func ReadPath(name string, limits Limits) (*ResourceList, error) {
 }
 
 func readDirectory(name string, limits Limits) (*ResourceList, error) {
-	d, err := OpenDirectory(name, limits)
+	d, err := OpenDirectory(name, limits, Skip{})
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +57,7 @@ type Directory struct {
 	root  *os.Root
 	files map[string]*source
 	left  int64 // bytes that OpenFiles may still read
+	fault func(step, name string) error // see writer
 }
 
 // source is a file as it was read.
@@ -67,9 +68,23 @@ type source struct {
 	info fs.FileInfo
 }
 
-// OpenDirectory reads a directory as ReadPath does and keeps it open, so that what is written later is written to
-// that directory whatever its name means by then.
-func OpenDirectory(name string, limits Limits) (*Directory, error) {
+// Skip says what of a directory is left out although it could be read. The zero Skip reads everything. What is left
+// out is neither shown to anybody nor written to.
+type Skip struct {
+	Ignored  bool     // what the .krmignore files of the tree name, as gitignore(5) has it
+	Packages bool     // folders below the directory that have a Kptfile of their own
+	Files    []string // these, slash-separated
+}
+
+// LeftOut names a file or folder that was left out as a Skip says, and why.
+type LeftOut struct {
+	Path   string
+	Reason string
+}
+
+// OpenDirectory reads a directory as ReadPath does, but for what skip names, and keeps it open, so that what is written
+// later is written to that directory whatever its name means by then.
+func OpenDirectory(name string, limits Limits, skip Skip) (*Directory, error) {
 	root, err := os.OpenRoot(name)
 	if err != nil {
 		return nil, fmt.Errorf("reading manifests: %w", err)
@@ -78,7 +93,7 @@ func OpenDirectory(name string, limits Limits) (*Directory, error) {
 		List: &ResourceList{APIVersion: "config.kubernetes.io/v1", Plain: true},
 		root: root, files: map[string]*source{},
 	}
-	if err := d.read(limits); err != nil {
+	if err := d.read(limits, skip); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	return d, nil
@@ -87,8 +102,9 @@ func OpenDirectory(name string, limits Limits) (*Directory, error) {
 // Close releases the directory. The List stays good.
 func (d *Directory) Close() error { return d.root.Close() }
 
-func (d *Directory) read(limits Limits) error {
-	names, err := manifestNames(d.List, d.root.FS(), limits)
+func (d *Directory) read(limits Limits, skip Skip) error {
+	w := walk{list: d.List, root: d.root, limits: limits, skip: skip}
+	names, err := w.manifests()
 	if err != nil {
 		return err
 	}
@@ -118,46 +134,102 @@ func (d *Directory) read(limits Limits) error {
 // steering names the files that steer kustomize and kpt.
 var steering = []string{"kustomization.yaml", "kustomization.yml", "Kustomization", "Kptfile"}
 
-// manifestNames lists the files to read, sorted by path, and notes what it leaves out.
-func manifestNames(rl *ResourceList, dir fs.FS, limits Limits) ([]string, error) {
-	var names []string
-	entries := 0
-	err := fs.WalkDir(dir, ".", func(p string, d fs.DirEntry, err error) error {
+// walk looks for the files to read.
+type walk struct {
+	list    *ResourceList
+	root    *os.Root
+	limits  Limits
+	skip    Skip
+	ignored ignored
+	entries int
+	names   []string
+}
+
+// manifests lists the files to read, sorted by path, and notes what it leaves out.
+func (w *walk) manifests() ([]string, error) {
+	err := fs.WalkDir(w.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("reading manifests: %w", err)
 		}
-		if entries++; entries > limits.Files {
+		if w.entries++; w.entries > w.limits.Files {
 			return &SyntaxError{
-				Code: "input.limit.files", Name: p, Message: fmt.Sprintf("more than %d files and folders", limits.Files),
+				Code: "input.limit.files", Name: p, Message: fmt.Sprintf("more than %d files and folders", w.limits.Files),
 				Hint: "name a smaller directory",
 			}
 		}
-		switch ext := path.Ext(p); {
-		case p == ".":
-		case strings.HasPrefix(d.Name(), "."):
+		if p != "." && strings.HasPrefix(d.Name(), ".") {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
-		case d.IsDir():
-			if strings.Count(p, "/") > limits.Depth {
-				return &SyntaxError{
-					Code: "input.limit.depth", Name: p, Message: fmt.Sprintf("folders deeper than %d", limits.Depth),
-				}
-			}
-		case slices.Contains(steering, d.Name()):
-			rl.Steering = append(rl.Steering, p)
-		case ext != ".yaml" && ext != ".yml":
-		case d.Type()&fs.ModeSymlink != 0:
-			rl.Skipped = append(rl.Skipped, Skipped{Path: p, Reason: "a symbolic link", Unread: true})
-		case !d.Type().IsRegular():
-			rl.Skipped = append(rl.Skipped, Skipped{Path: p, Reason: "not a regular file", Unread: true})
-		default:
-			names = append(names, p)
+			return nil
 		}
+		if d.IsDir() {
+			return w.folder(p)
+		}
+		w.file(p, d)
 		return nil
 	})
-	slices.Sort(names)
-	return names, err
+	slices.Sort(w.names)
+	return w.names, err
+}
+
+// folder says whether a folder is entered.
+func (w *walk) folder(p string) error {
+	if strings.Count(p, "/") > w.limits.Depth {
+		return &SyntaxError{
+			Code: "input.limit.depth", Name: p, Message: fmt.Sprintf("folders deeper than %d", w.limits.Depth),
+		}
+	}
+	if p != "." {
+		if w.ignored.leavesOut(p, true) {
+			return w.leaveOut(p, "named in "+ignoreName)
+		}
+		if _, err := w.root.Lstat(path.Join(p, "Kptfile")); err == nil && w.skip.Packages {
+			return w.leaveOut(p, "a package of its own")
+		}
+	}
+	if !w.skip.Ignored {
+		return nil
+	}
+	name := path.Join(p, ignoreName)
+	if info, err := w.root.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return nil //nolint:nilerr // there is none, and then nothing is left out
+	}
+	src, err := readRooted(w.root, name, maxIgnoreBytes)
+	if err != nil {
+		return err
+	}
+	return asInput(name, w.ignored.add(p, src.data))
+}
+
+func (w *walk) leaveOut(p, reason string) error {
+	w.list.LeftOut = append(w.list.LeftOut, LeftOut{Path: p, Reason: reason})
+	return fs.SkipDir
+}
+
+// file says what becomes of a file.
+func (w *walk) file(p string, d fs.DirEntry) {
+	ext := path.Ext(p)
+	switch {
+	case slices.Contains(steering, d.Name()):
+		w.list.Steering = append(w.list.Steering, p)
+	case ext != ".yaml" && ext != ".yml":
+		if d.Type()&fs.ModeSymlink == 0 {
+			return
+		}
+		if info, err := w.root.Stat(p); err != nil || info.IsDir() { // or it leads out, where nobody looks
+			_ = w.leaveOut(p, "a symbolic link")
+		}
+	case w.ignored.leavesOut(p, false):
+		_ = w.leaveOut(p, "named in "+ignoreName)
+	case slices.Contains(w.skip.Files, p):
+	case d.Type()&fs.ModeSymlink != 0:
+		w.list.Skipped = append(w.list.Skipped, Skipped{Path: p, Reason: "a symbolic link", Unread: true})
+	case !d.Type().IsRegular():
+		w.list.Skipped = append(w.list.Skipped, Skipped{Path: p, Reason: "not a regular file", Unread: true})
+	default:
+		w.names = append(w.names, p)
+	}
 }
 
 // readRooted reads a file that the walk found to be regular. Whoever can write to the directory may have replaced

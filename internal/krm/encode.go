@@ -156,3 +156,14 @@ func marshalAs(v any, l layout) (text []byte, err error) {
 	}
 	return b.Bytes(), nil
 }
+
+// EncodeYAML writes a value of a Go type with yaml tags: two spaces a level, sequences not indented, every string so that
+// no line of it is a command to a CI system.
+func EncodeYAML(v any) ([]byte, error) {
+	var n yaml.Node
+	if err := n.Encode(v); err != nil {
+		return nil, fmt.Errorf("yaml: %w", err)
+	}
+	quoteWords(&n)
+	return marshalDefused(&n, layout{indent: 2})
+}

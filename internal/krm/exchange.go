@@ -20,8 +20,8 @@ type Exchange struct {
 	secrets *placeholders // nil where there is nothing to stand for
 	granted []string      // values of Secrets that the function was given, longest first
 	shown   []*shown      // in the order of the list
+	moves   bool          // a function may move a resource to another file
 	stdin   []byte
-	moves   bool // the function may choose another file for a resource
 
 	byText map[uint64][]*shown    // by a hash of the text that was shown
 	seed   maphash.Seed           // of the hash

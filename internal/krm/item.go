@@ -24,6 +24,8 @@ type Item struct {
 	indent   int        // column of the mapping in raw, from 0, where form is listText
 	made     bool       // a function made it
 	moved    bool       // a function chose another file for it
+	listed   bool       // it stands in a List among others, which share its Path and Index
+	prior    *Item      // as it was before any function, nil where no function had a hand in it or made it
 	style    layout     // in which it is encoded, where that is known
 	edited   bool       // a function had a hand in it: what is encoded for it is read again and compared
 	base     int        // lines of a function's answer above its text
@@ -70,7 +72,7 @@ func itemOf(id Identity, n *yaml.Node) *Item {
 
 // at gives an item the place of another one.
 func (it *Item) at(other *Item) *Item {
-	it.Path, it.Index, it.made, it.moved = other.Path, other.Index, other.made, other.moved
+	it.Path, it.Index, it.made, it.moved, it.listed, it.prior = other.Path, other.Index, other.made, other.moved, other.listed, other.original()
 	return it
 }
 
@@ -104,6 +106,9 @@ func (it *Item) tree() (*yaml.Node, error) {
 	return decodeAgain(it.raw, it.form)
 }
 
+// enough is a limit for what was counted before.
+const enough = 1 << 30
+
 // decodeAgain reads text that passed the gate before.
 func decodeAgain(raw []byte, f form) (n *yaml.Node, err error) {
 	if f == listText {
@@ -115,13 +120,20 @@ func decodeAgain(raw []byte, f form) (n *yaml.Node, err error) {
 		err = errChanged
 	}
 	if err == nil {
-		const enough = 1 << 30 // it was counted before
 		err = (&gate{limits: Limits{Nodes: enough, Depth: enough}}).pass(n)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", errChanged, err.Error())
 	}
 	return n, nil
+}
+
+// original is the item as it was before any function; for one that a function made, some version of its own.
+func (it *Item) original() *Item {
+	if it.prior != nil {
+		return it.prior
+	}
+	return it
 }
 
 // isSecret says whether an identity is that of a Secret of the core group, in any version.

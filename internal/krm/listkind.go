@@ -55,7 +55,7 @@ func unwrap(rl *ResourceList, path string, index int, root *yaml.Node, limits Li
 		if err != nil {
 			return err
 		}
-		it.Path, it.Index = path, index
+		it.Path, it.Index, it.listed = path, index, true
 		if err := add(rl, it, limits); err != nil {
 			return err
 		}

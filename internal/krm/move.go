@@ -77,7 +77,7 @@ func chosen(in *Item, ann *yaml.Node, keys [2]string, was string, may bool) (to 
 		}
 		if !may || was == "" {
 			return nil, problemf("path", v.Line, v.Column, "the function moves %q: %q was %q and is %q", short(in.String()), k, short(was), short(v.Value)).
-				withHint("a resource stays in the file it was read from")
+				withHint("a resource stays in the file it was read from, unless --allow-move lets a function move it")
 		}
 		if to != nil {
 			_, err = agreed(ann, keys[0], keys[1])
@@ -109,9 +109,12 @@ func (m *move) item(it *Item) *Item {
 		return it
 	}
 	c := *it
-	c.moved = true
+	c.moved, c.prior, c.fate = true, it.original(), nil
 	if it.Path != "" {
 		c.Path, c.Index = m.path, m.index
 	}
 	return &c
 }
+
+// place is where an item stands.
+func (it *Item) place() place { return place{it.Path, it.Index} }

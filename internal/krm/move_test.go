@@ -34,7 +34,7 @@ func TestMoves(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			d, err := krm.OpenDirectory(writeTree(t, map[string]string{"a.yaml": inA, "z.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: z}\n"}), krm.DefaultLimits())
+			d, err := krm.OpenDirectory(writeTree(t, map[string]string{"a.yaml": inA, "z.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: z}\n"}), krm.DefaultLimits(), krm.Skip{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package krm
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -11,8 +12,9 @@ import (
 // FileChange is one file that writing a list back would change.
 type FileChange struct {
 	Path   string
-	Before []byte // nil where there is no such file yet
-	After  []byte // nil where the file goes
+	Before []byte     // nil where there is no such file yet
+	After  []byte     // nil where the file goes
+	Gone   []Identity // resources that leave the directory with it
 }
 
 // WriteError says why a list cannot be written back to its directory.
@@ -25,38 +27,40 @@ type WriteError struct {
 
 func (e *WriteError) Error() string { return fmt.Sprintf("%q: %s", e.Path, e.Message) }
 
-// Plan says which files change if out, the List of an Output for this directory's List, is written back. A file of
-// which no resource changed is not in it. In the others, what did not change keeps its bytes: other documents, their
-// markers, comments and blank lines, line ends and the byte order mark. A new resource goes to the file it asks for,
-// at its end where the file exists, or else to one named after its kind and name.
+// Plan says which files change if out, the List of an Output for this directory's List or for one that came of it, is
+// written back. A file of which no resource changed is not in it. In the others, what did not change keeps its bytes:
+// other documents, their markers, comments and blank lines, line ends and the byte order mark. A new resource goes to
+// the file it asks for, at its end where the file exists, or else to one named after its kind and name.
 //
-// The error is a *WriteError where a resource cannot be placed: into a file that was there and was not read, or out
-// of a List that shares one document among several resources.
+// The error is a *WriteError where a resource cannot be placed, such as into a file that was there and was not read.
 func (d *Directory) Plan(out *ResourceList) ([]FileChange, error) {
-	p := planner{d: d, at: map[place][]*Item{}, made: map[string][]*Item{}}
+	p := planner{d: d, now: make(map[*Item]*Item, len(out.Items)), left: map[*Item]bool{}, made: map[string][]*Item{}}
 	for _, it := range out.Items {
-		if it.made || it.moved {
-			name, err := p.place(it)
-			if err != nil {
-				return nil, err
-			}
-			p.made[name] = append(p.made[name], it)
+		if !it.made {
+			p.left[it.original()] = true
+		}
+		if !it.made && !it.moved {
+			p.now[it.original()] = it
 			continue
 		}
-		p.at[place{it.Path, it.Index}] = append(p.at[place{it.Path, it.Index}], it)
+		name, err := p.place(it)
+		if err != nil {
+			return nil, err
+		}
+		p.made[name] = append(p.made[name], it)
 	}
 	was := map[place][]*Item{}
 	for _, it := range d.List.Items {
-		was[place{it.Path, it.Index}] = append(was[place{it.Path, it.Index}], it)
+		was[it.place()] = append(was[it.place()], it)
 	}
 	var changes []FileChange
 	for name, src := range d.files {
-		after, err := p.rebuild(name, src, was)
+		after, gone, err := p.rebuild(name, src, was)
 		if err != nil {
 			return nil, err
 		}
 		if !bytes.Equal(after, src.data) || after == nil {
-			changes = append(changes, FileChange{Path: name, Before: src.data, After: after})
+			changes = append(changes, FileChange{Path: name, Before: src.data, After: after, Gone: gone})
 		}
 	}
 	for name, items := range p.made {
@@ -81,21 +85,16 @@ type place struct {
 
 type planner struct {
 	d    *Directory
-	at   map[place][]*Item  // resources that stayed
-	made map[string][]*Item // new and moved resources by file
+	now  map[*Item]*Item    // resources that stayed where they were, by what they were
+	left map[*Item]bool     // what is still in the list, wherever it goes
+	made map[string][]*Item // resources that are new to a file, by that file
 }
 
 // place chooses the file of a new resource.
 func (p *planner) place(it *Item) (string, error) {
 	name := it.Path
 	if name == "" {
-		name = fileName(it.Kind) + "_" + fileName(it.Name) + ".yaml"
-		if it.Name == "" {
-			name = fileName(it.Kind) + ".yaml"
-		}
-		if reservedName(name) || slices.Contains(steering, name) {
-			name = "resource_" + name
-		}
+		name = defaultName(it)
 	}
 	for have := range p.d.files {
 		if strings.EqualFold(have, name) && have != name {
@@ -113,6 +112,18 @@ func (p *planner) place(it *Item) (string, error) {
 	return path.Clean(name), nil
 }
 
+// defaultName is the file of a new resource that asks for none: kyaml's rule.
+func defaultName(it *Item) string {
+	name := fileName(it.Kind) + "_" + fileName(it.Name) + ".yaml"
+	if it.Name == "" {
+		name = fileName(it.Kind) + ".yaml"
+	}
+	if reservedName(name) || slices.Contains(steering, name) {
+		name = "resource_" + name
+	}
+	return name
+}
+
 // fileName is a name with the characters that file names have everywhere.
 func fileName(s string) string {
 	b := []byte(strings.ToLower(s))
@@ -127,16 +138,23 @@ func fileName(s string) string {
 	return strings.Trim(string(b), "-.")
 }
 
-// rebuild is a file's content with the resources that stayed or were added, nil where nothing of it is left.
-func (p *planner) rebuild(name string, src *source, was map[place][]*Item) ([]byte, error) {
+// rebuild is a file's content with the resources that stayed or were added, nil where nothing of it is left, and what
+// is gone of it.
+func (p *planner) rebuild(name string, src *source, was map[place][]*Item) (after []byte, gone []Identity, err error) {
 	b := bytes.NewBuffer(bytes.Clone(src.data[:len(src.data)-len(src.body)]))
 	end := 0 // of what was taken from the file
 	kept, dropped := 0, false
 	for i, doc := range src.docs {
 		gap := src.body[end:doc.start] // with the marker above the document
 		end = doc.start + len(doc.text)
-		before, after := was[place{name, i}], p.at[place{name, i}]
-		if len(before) > 0 && len(after) == 0 {
+		before := was[place{name, i}]
+		stays := p.staying(before)
+		for _, it := range before {
+			if !p.left[it] {
+				gone = append(gone, it.Identity)
+			}
+		}
+		if len(before) > 0 && stays == 0 {
 			if i == 0 {
 				b.Write(head(gap, doc))
 			}
@@ -148,38 +166,61 @@ func (p *planner) rebuild(name string, src *source, was map[place][]*Item) ([]by
 		}
 		b.Write(gap)
 		kept++
-		switch {
-		case slices.Equal(before, after):
-			b.Write(doc.text)
-		case len(before) > 1 || len(after) > 1:
-			return nil, &WriteError{
-				Code: "write.list", Path: name, Message: "a resource inside a List changed",
-				Hint: "divide the List into documents",
-			}
-		default:
-			text, err := after[0].document(p.d.List.dash)
-			if err != nil {
-				return nil, fmt.Errorf("encoding %q: %w", after[0].String(), err)
-			}
-			b.Write(likeBefore(text, doc))
+		text, err := p.document(name, doc, before)
+		if err != nil {
+			return nil, nil, err
 		}
+		b.Write(text)
 	}
 	made := p.made[name]
 	if kept == 0 && len(made) == 0 && len(src.docs) > 0 {
-		return nil, nil
+		return nil, gone, nil
 	}
 	b.Write(src.body[end:])
 	if len(made) == 0 {
-		return b.Bytes(), nil
+		return b.Bytes(), gone, nil
 	}
 	added, err := appendDocuments(b.Bytes(), made)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if usesCRLF(src.body) {
 		added = append(bytes.Clone(added[:b.Len()]), toCRLF(added[b.Len():])...)
 	}
-	return added, nil
+	return added, gone, nil
+}
+
+// staying counts the resources of a document that stay in it.
+func (p *planner) staying(before []*Item) int {
+	n := 0
+	for _, it := range before {
+		if p.now[it] != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// document is what a document becomes of which something stays.
+func (p *planner) document(name string, doc document, before []*Item) ([]byte, error) {
+	changed := false
+	for _, it := range before {
+		changed = changed || p.now[it] != it
+	}
+	if !changed {
+		return doc.text, nil
+	}
+	var text []byte
+	var err error
+	if before[0].listed {
+		text, err = p.listDocument(doc, before)
+	} else {
+		text, err = p.now[before[0]].document(p.d.List.dash)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encoding %q of %q: %w", before[0].String(), name, err)
+	}
+	return likeBefore(text, doc), nil
 }
 
 // head is the gap above a file's first document, where that is not the document's own marker.
@@ -203,6 +244,57 @@ func likeBefore(text []byte, doc document) []byte {
 		text = append([]byte("---\n"), text...)
 	}
 	return text
+}
+
+// listDocument is a List with what became of its items, written as the List was wherever an item did not change.
+func (p *planner) listDocument(doc document, before []*Item) ([]byte, error) {
+	root, err := decodeOne(doc.text)
+	if err != nil {
+		return nil, err
+	}
+	aliased := hasAlias(root)
+	if aliased {
+		if root, err = expandAliases(root, enough); err != nil {
+			return nil, err
+		}
+	}
+	if err := (&gate{limits: Limits{Nodes: enough, Depth: enough}, expand: true}).pass(root); err != nil {
+		return nil, err
+	}
+	items := field(root, "items")
+	if len(items.Content) != len(before) {
+		return nil, errChanged
+	}
+	list := *items
+	list.Content = nil
+	d := differ{}
+	for i, n := range items.Content {
+		now := p.now[before[i]]
+		switch now {
+		case nil:
+			continue
+		case before[i]:
+		default:
+			tree, err := now.tree()
+			if err != nil {
+				return nil, err
+			}
+			n = d.merge(n, tree)
+		}
+		list.Content = append(list.Content, n)
+	}
+	whole := *root
+	whole.Content = withField(root.Content, "items", d.madeFrom(&list, items))
+	if !aliased && doc.plain {
+		if text, ok := splice(doc.text, root, &whole, d.origin); ok && readBack(text, docText, &whole) != nil {
+			return text, nil
+		}
+	}
+	text, err := marshalDefused(&whole, layoutOf(root))
+	if err == nil && readBack(text, docText, &whole) == nil {
+		err = errors.New("the encoded text does not hold the same values")
+	}
+	return text, err
 }
 
 func usesCRLF(text []byte) bool {

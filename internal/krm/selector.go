@@ -59,7 +59,7 @@ type View struct {
 	Match   []Selector
 	Exclude []Selector // hides what at least one of these fits, whatever Match says
 	Secrets SecretMode
-	Also    *View // a second view that must show a resource too; its Secrets mode and Moves are not looked at
+	Also    *View // a second view that must show a resource too; its other fields are not looked at
 	// Moves lets the function choose another file for a resource by its path annotation. The choice is checked as that
 	// of a new resource is, and told as a change of the annotation. Without it such an answer is refused.
 	Moves bool

@@ -17,7 +17,7 @@ import (
 // open reads a directory and lets a function, an edit of the text it is shown, run over it.
 func open(t *testing.T, dir string, function func(string) string) (*krm.Directory, *krm.ResourceList) {
 	t.Helper()
-	d, err := krm.OpenDirectory(dir, krm.DefaultLimits())
+	d, err := krm.OpenDirectory(dir, krm.DefaultLimits(), krm.Skip{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestWriteInPlace(t *testing.T) {
 				return s[:i] + s[j:]
 			},
 			map[string]string{"a.yaml": mode + "# licence\n--- # next\n\napiVersion: v1\nkind: Pod\nmetadata: {name: two}\n\n---\nvalues: x\n"},
-			false,
+			true,
 		},
 		{
 			"the only document goes",
@@ -214,7 +214,11 @@ func TestWriteAttacks(t *testing.T) {
 		{"below a file", "write.exists", at("a.yaml/x.yaml"), nil},
 		{"beside a file that differs in case", "write.case", at("A.yaml"), nil},
 		{"deletes a file", "write.delete", func(s string) string { return wrap("  []\n") }, nil},
-		{"inside a List", "write.list", replaced("name: l1", "name: l1, labels: {x: y}"), nil},
+		{"deletes one of two resources of a file", "write.delete", func(s string) string {
+			i, j := strings.Index(s, "name: l1"), strings.Index(s, "name: l2")
+			i, j = strings.LastIndex(s[:i], "\n- ")+1, strings.LastIndex(s[:j], "\n- ")+1
+			return s[:i] + s[j:]
+		}, nil},
 		{"a file was replaced by a link", "write.changed", labelled, func(t *testing.T, dir string) {
 			t.Helper()
 			if err := os.Remove(filepath.Join(dir, "a.yaml")); err != nil {
@@ -304,6 +308,238 @@ func TestWriteIsAllOrNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "z")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a folder was left behind: %v", err)
+	}
+}
+
+// TestWriteTakesBackWhatFailedHalfWay lets each step of writing fail in turn, as a full disk or a file system that was
+// remounted does, and demands the tree as it was.
+func TestWriteTakesBackWhatFailedHalfWay(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"a.yaml":     "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n",
+		"b.yaml":     "apiVersion: v1\nkind: Pod\nmetadata:\n  name: b\n",
+		"sub/c.yaml": "apiVersion: v1\nkind: Pod\nmetadata:\n  name: c\n",
+	}
+	function := func(s string) string {
+		s = strings.NewReplacer("name: a\n", "name: a\n    labels: {x: y}\n", "name: c\n", "name: c\n    labels: {x: y}\n").Replace(s)
+		i := strings.Index(s, "name: b\n")
+		i = strings.LastIndex(s[:i], "- apiVersion")
+		end := i + 1 + strings.Index(s[i+1:], "- apiVersion")
+		return s[:i] + s[end:] + "- {apiVersion: v1, kind: ConfigMap, metadata: {name: new, annotations: {config.kubernetes.io/path: y/z/new.yaml}}}\n"
+	}
+	full := errors.New("no space left on device")
+	failed := map[string]bool{}
+	for at := 0; ; at++ {
+		dir := writeTree(t, files)
+		if err := os.Chmod(filepath.Join(dir, "a.yaml"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := tree(t, dir)
+		d, out := open(t, dir, function)
+		plan, err := d.Plan(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, step := 0, ""
+		d.Fault(func(what, name string) error {
+			if what == "link" { // a copy is kept instead
+				return full
+			}
+			if n++; n == at+1 {
+				step = what
+				return full
+			}
+			return nil
+		})
+		err = d.Write(plan, krm.WriteOptions{AllowDelete: true})
+		if step == "" {
+			if err != nil || len(tree(t, dir)) != len(files) {
+				t.Fatalf("Write = %v, and the tree is %v", err, tree(t, dir))
+			}
+			break
+		}
+		failed[step] = true
+		if !errors.Is(err, full) {
+			t.Errorf("step %d, %s, failed and Write = %v", at, step, err)
+		}
+		if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
+			t.Errorf("step %d, %s, failed and the tree changed (-want +got):\n%s", at, step, diff)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "y")); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("step %d, %s, failed and left a folder behind: %v", at, step, err)
+		}
+	}
+	if want := map[string]bool{"mkdir": true, "create": true, "write": true, "rename": true}; !cmp.Equal(want, failed) {
+		t.Errorf("these steps failed: %v, want %v", failed, want)
+	}
+}
+
+// TestWriteKeepsTheFileItCannotPutBack fails while it takes back, too, and then says where the file is.
+func TestWriteKeepsTheFileItCannotPutBack(t *testing.T) {
+	t.Parallel()
+	dir := writeTree(t, map[string]string{
+		"a.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n", "b.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: b}\n",
+	})
+	d, out := open(t, dir, func(s string) string { return strings.ReplaceAll(s, "kind: Pod", "kind: Pod\n  spec: {x: y}") })
+	plan, err := d.Plan(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Fault(func(what, name string) error {
+		if what == "undo" || what == "rename" && name == "b.yaml" {
+			return errors.New("input/output error")
+		}
+		return nil
+	})
+	err = d.Write(plan, krm.WriteOptions{})
+	if err == nil || !strings.Contains(err.Error(), `"a.yaml" could not be put back; it is kept as ".krmsafe-1-0.old"`) {
+		t.Errorf("Write = %v", err)
+	}
+	kept, err := os.ReadFile(filepath.Join(dir, ".krmsafe-1-0.old"))
+	if want := "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"; string(kept) != want {
+		t.Errorf("what is kept is %q, %v, want %q", kept, err, want)
+	}
+}
+
+// TestWriteIntoALinkOfTheLastMoment does not follow a link that takes a file's place at the last moment.
+func TestWriteIntoALinkOfTheLastMoment(t *testing.T) {
+	t.Parallel()
+	outside := writeTree(t, map[string]string{"x.yaml": "mine\n"})
+	for _, step := range []string{"create", "write", "link", "rename"} {
+		dir := writeTree(t, map[string]string{"a.yaml": "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n"})
+		d, out := open(t, dir, replaced("name: a\n", "name: a\n    labels: {x: y}\n"))
+		plan, err := d.Plan(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Fault(func(what, _ string) error {
+			if what != step {
+				return nil
+			}
+			step = ""
+			return errors.Join(os.Remove(filepath.Join(dir, "a.yaml")), os.Symlink(filepath.Join(outside, "x.yaml"), filepath.Join(dir, "a.yaml")))
+		})
+		_ = d.Write(plan, krm.WriteOptions{}) // it may win the race, or lose it
+		if diff := cmp.Diff(map[string]string{"x.yaml": "-rw-r--r--\nmine\n"}, tree(t, outside)); diff != "" {
+			t.Errorf("a file outside changed (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// TestWriteIntoAList writes back what changed in a List, and nothing else of it.
+func TestWriteIntoAList(t *testing.T) {
+	t.Parallel()
+	const list = "# all\napiVersion: v1\nkind: List\nmetadata: {}\nitems:\n# the first\n- apiVersion: v1\n  kind: Pod # p\n  metadata:\n    name: one\n\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: two} # flow\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: three}\n"
+	for _, tt := range []struct {
+		name, file, want string
+		function         func(string) string
+	}{
+		{"a field", list, strings.Replace(list, "name: one\n", "name: one\n    labels:\n      a: b\n", 1), replaced("name: one\n", "name: one\n    labels: {a: b}\n")},
+		{"in CRLF", strings.ReplaceAll(list, "\n", "\r\n"), strings.ReplaceAll(strings.Replace(list, "name: one\n", "name: one\n    labels:\n      a: b\n", 1), "\n", "\r\n"), replaced("name: one\n", "name: one\n    labels: {a: b}\n")},
+		{"in flow style", list, strings.Replace(list, "{name: two}", "{name: two, labels: {a: b}}", 1), replaced("name: two", "name: two, labels: {a: b}")},
+		{
+			"one of them goes", list, "# all\napiVersion: v1\nkind: List\nmetadata: {}\nitems:\n# the first\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: two} # flow\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: three}\n",
+			func(s string) string { return dropped(s, "name: one") },
+		},
+		{"all of them go", list, "apiVersion: v1\nkind: Pod\nmetadata: {name: three}\n", func(s string) string { return dropped(dropped(s, "name: one"), "name: two") }},
+		{
+			"a List of one stays a List", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: one}}\n", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: one, labels: {a: b}}}\n",
+			replaced("name: one", "name: one, labels: {a: b}"),
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := writeTree(t, map[string]string{"l.yaml": tt.file})
+			d, out := open(t, dir, tt.function)
+			plan, err := d.Plan(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Write(plan, krm.WriteOptions{AllowDelete: true}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(map[string]string{"l.yaml": "-rw-r--r--\n" + tt.want}, tree(t, dir)); diff != "" {
+				t.Errorf("tree (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// dropped is a ResourceList without the item that holds a text.
+func dropped(s, text string) string {
+	head, _, _ := strings.Cut(s, text)
+	i := strings.LastIndex(head, "- apiVersion")
+	if j := strings.Index(s[i+1:], "- apiVersion"); j >= 0 {
+		return s[:i] + s[i+1+j:]
+	}
+	return s[:i]
+}
+
+// TestWriteMoves moves a resource to another file, but only where that is allowed.
+func TestWriteMoves(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"a.yaml": "# a\napiVersion: v1\nkind: Pod\nmetadata:\n  name: a # here\n",
+		"b.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: b}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: c}\n",
+	}
+	moves := func(from, to string) func(string) string {
+		return func(s string) string { return strings.ReplaceAll(s, "'"+from+"'", to) }
+	}
+	for _, tt := range []struct {
+		name     string
+		function func(string) string
+		want     map[string]string
+		code     string
+	}{
+		{"to a new file", moves("a.yaml", "sub/a.yaml"), map[string]string{"a.yaml": "", "sub/a.yaml": "# a\napiVersion: v1\nkind: Pod\nmetadata:\n  name: a # here\n"}, ""},
+		{"to a file that is there", moves("a.yaml", "b.yaml"), map[string]string{"a.yaml": "", "b.yaml": files["b.yaml"] + "---\n# a\napiVersion: v1\nkind: Pod\nmetadata:\n  name: a # here\n"}, ""},
+		{"out of the directory", moves("a.yaml", "../a.yaml"), nil, "output.path"},
+		{"to a hidden file", moves("a.yaml", ".github/workflows/a.yaml"), nil, "output.path"},
+		{"over a kustomization", moves("a.yaml", "kustomization.yaml"), nil, "output.path"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := writeTree(t, files)
+			d, err := krm.OpenDirectory(dir, krm.DefaultLimits(), krm.Skip{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Close() //nolint:errcheck // only read from
+			for _, allowed := range []bool{false, true} {
+				x, err := krm.NewExchange(d.List, krm.View{Moves: allowed}, random())
+				if err != nil {
+					t.Fatal(err)
+				}
+				out, err := x.Output([]byte(tt.function(string(x.Input()))), krm.DefaultLimits())
+				if !allowed || tt.code != "" {
+					if oe, ok := errors.AsType[*krm.OutputError](err); !ok || oe.Code != "output.path" {
+						t.Errorf("Output = %v, want output.path", err)
+					}
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				plan, err := d.Plan(out.List)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := d.Write(plan, krm.WriteOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				want := map[string]string{}
+				for _, m := range []map[string]string{files, tt.want} {
+					for name, body := range m {
+						if want[name] = "-rw-r--r--\n" + body; body == "" {
+							delete(want, name)
+						}
+					}
+				}
+				if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
+					t.Errorf("tree (-want +got):\n%s", diff)
+				}
+			}
+		})
 	}
 }
 

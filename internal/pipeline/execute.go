@@ -46,7 +46,8 @@ func (j *judgement) run(ctx context.Context) (*sandbox.Result, error) {
 func (j *judgement) show() error {
 	view := krm.View{
 		Match: selectors(j.terms.View.Match), Exclude: selectors(j.terms.View.Exclude), Secrets: secretMode(j.terms.View.Secrets),
-		Also: &krm.View{Match: selectors(j.req.View.Match), Exclude: selectors(j.req.View.Exclude)},
+		Also:  &krm.View{Match: selectors(j.req.View.Match), Exclude: selectors(j.req.View.Exclude)},
+		Moves: j.req.AllowMove,
 	}
 	exchange, err := krm.NewExchange(j.req.Input, view, j.p.cfg.Random)
 	if err != nil {

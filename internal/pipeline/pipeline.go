@@ -137,6 +137,9 @@ type Request struct {
 	Role string
 	// View narrows what the function sees; the policy narrows it further.
 	View Selection
+	// AllowMove lets the function move resources that were read from a directory
+	// to other files of it.
+	AllowMove bool
 }
 
 // Who may have named a module.

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
@@ -72,7 +73,31 @@ func (p *Pipeline) newReport(req Request, input []byte) *Report {
 			Stage: StageFetch, ID: "input.skipped", Message: fmt.Sprintf("%s, document %d: %s: the function does not see it", s.Path, s.Index+1, s.Reason),
 		})
 	}
+	r.Warnings = append(r.Warnings, leftOut(req.Input.LeftOut)...)
 	return r
+}
+
+// leftOut tells what of a directory nobody looks at, with one warning for each reason.
+func leftOut(list []krm.LeftOut) []Warning {
+	const shown = 5
+	var out []Warning
+	names := map[string][]string{}
+	var reasons []string
+	for _, l := range list {
+		if names[l.Reason] == nil {
+			reasons = append(reasons, l.Reason)
+		}
+		names[l.Reason] = append(names[l.Reason], l.Path)
+	}
+	for _, reason := range reasons {
+		paths := names[reason]
+		text := strings.Join(paths[:min(shown, len(paths))], ", ")
+		if len(paths) > shown {
+			text += fmt.Sprintf(" and %d more", len(paths)-shown)
+		}
+		out = append(out, Warning{Stage: StageFetch, ID: "input.left_out", Message: fmt.Sprintf("left out, %s: %s", reason, text)})
+	}
+	return out
 }
 
 // functionOf adds what the request says of the function.
