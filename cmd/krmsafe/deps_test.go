@@ -15,7 +15,7 @@ import (
 // command, link on Linux. A new one is seen in review; and whoever imports sandbox
 // gets neither Open Policy Agent nor Sigstore nor oras.
 func TestDependencies(t *testing.T) {
-	for _, pkg := range []string{"sandbox", "verify", "policy", "cmd/krmsafe"} {
+	for _, pkg := range []string{"sandbox", "verify", "policy", "krmfilter", "cmd/krmsafe"} {
 		t.Run(pkg, func(t *testing.T) {
 			got := modulesOf(t, "../../"+pkg)
 			golden := filepath.Join("testdata", "deps", filepath.Base(pkg)+".txt")

@@ -70,6 +70,9 @@ func itemOf(id Identity, n *yaml.Node) *Item {
 	return it
 }
 
+// Made says whether a function made the item. Of any other item in the List of an Output, Index is what it was in the input.
+func (it *Item) Made() bool { return it.made }
+
 // at gives an item the place of another one.
 func (it *Item) at(other *Item) *Item {
 	it.Path, it.Index, it.made, it.moved, it.listed, it.prior = other.Path, other.Index, other.made, other.moved, other.listed, other.original()

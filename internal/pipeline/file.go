@@ -14,13 +14,17 @@ import (
 // as the registry client's limit.
 const MaxModuleBytes = 64 << 20
 
-// fetchFile reads a module from disk, once and bounded.
+// fetchFile reads a module from disk, once and bounded, or takes the one that it
+// was given.
 func (j *judgement) fetchFile() error {
 	j.request = policy.Request{Source: "file", Reference: j.req.File}
 	j.report.Function = functionOf(j.req, Function{Source: "file", Reference: j.req.File, Layout: "file"})
-	data, err := readFile(j.req.File, MaxModuleBytes)
-	if err != nil {
-		return err
+	data := j.req.Module
+	if data == nil {
+		var err error
+		if data, err = readFile(j.req.File, MaxModuleBytes); err != nil {
+			return err
+		}
 	}
 	if int64(len(data)) > MaxModuleBytes {
 		j.refuse(StageFetch, "limit.module_bytes", fmt.Sprintf("%s is larger than a module may be, %d MiB", j.req.File, MaxModuleBytes>>20),

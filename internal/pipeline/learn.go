@@ -51,11 +51,16 @@ func (j *judgement) learn(ctx context.Context) error {
 
 // origin tells apart what may be found out differently.
 func (j *judgement) origin() (string, error) {
+	given := ""
+	if j.req.Module != nil {
+		sum := sha256.Sum256(j.req.Module)
+		given = hex.EncodeToString(sum[:])
+	}
 	text, err := json.Marshal(struct {
-		Image, File string
-		Lenient     bool
-		Bundles     any
-	}{j.req.Image, j.req.File, j.lenient, j.req.Bundles})
+		Image, File, Given string
+		Lenient            bool
+		Bundles            any
+	}{j.req.Image, j.req.File, given, j.lenient, j.req.Bundles})
 	if err != nil {
 		return "", fmt.Errorf("telling modules apart: %w", err)
 	}
@@ -105,7 +110,7 @@ const inParallel = 4
 
 // Prefetch fetches, verifies and inspects the modules of requests, several at a
 // time and each once, so that the runs that follow find it done. Only Image,
-// File and Bundles are looked at. It fails with nothing: what cannot be
+// File, Module and Bundles are looked at. It fails with nothing: what cannot be
 // judged or is refused is told by the run that asks for it.
 func (p *Pipeline) Prefetch(ctx context.Context, requests []Request) {
 	var group errgroup.Group

@@ -113,6 +113,9 @@ type Request struct {
 	Image string
 	// File is the path of a module on disk.
 	File string
+	// Module holds the module itself. File is then only what it is called, and
+	// is not read. The bytes must not be changed any more.
+	Module []byte
 	// Bundles is evidence about the module that the operator named, beside what
 	// is attached to an image. It is trusted no more than that.
 	Bundles []verify.Evidence
