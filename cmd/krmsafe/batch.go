@@ -59,9 +59,7 @@ func (b *batch) run(ctx context.Context) ([]*pipeline.Report, error) {
 	}
 	for _, st := range b.steps {
 		rep, err := b.step(ctx, s, st)
-		if rep != nil {
-			b.reports = append(b.reports, rep)
-		}
+		b.reports = append(b.reports, rep)
 		if err != nil || !rep.Outcome.OK {
 			return b.reports, err
 		}
@@ -139,6 +137,10 @@ func (b *batch) step(ctx context.Context, s *session, st step) (*pipeline.Report
 	req := st.req
 	req.Input = &in
 	rep, err := s.run(ctx, req)
+	if rep == nil { // it does not say which function it was
+		rep = pipeline.NewReport()
+		rep.Function.Reference, rep.Function.Role, rep.Function.NamedBy = req.Image+req.File, req.Role, req.NamedBy
+	}
 	if err != nil || !rep.Outcome.OK {
 		return rep, err
 	}

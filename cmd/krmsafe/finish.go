@@ -96,7 +96,7 @@ func (a *app) finishAll(reports []*pipeline.Report, failed error, e ending, log 
 		}
 	}
 	if failed != nil {
-		reports = endedBy(reports, failed)
+		reports = e.endedBy(reports, failed)
 	}
 	for _, rep := range reports {
 		if rep.ExitCode < 0 {
@@ -105,7 +105,7 @@ func (a *app) finishAll(reports []*pipeline.Report, failed error, e ending, log 
 	}
 	if e.aside != nil {
 		if err := e.aside(reports, worst(reports)); err != nil && failed == nil && worst(reports) == pipeline.ExitOK {
-			failed, reports = err, endedBy(reports, err)
+			failed, reports = err, e.endedBy(reports, err)
 		}
 	}
 	for _, rep := range reports {
@@ -144,12 +144,13 @@ func worst(reports []*pipeline.Report) int {
 	return pipeline.ExitOK
 }
 
-// endedBy makes the last report that of an error.
-func endedBy(reports []*pipeline.Report, failed error) []*pipeline.Report {
-	if len(reports) == 0 {
-		return []*pipeline.Report{couldNotJudge(nil, failed)}
-	}
+// endedBy adds the report of an error, or makes it of the last one where that is
+// the report of the function that ended so.
+func (e ending) endedBy(reports []*pipeline.Report, failed error) []*pipeline.Report {
 	last := len(reports) - 1
+	if last < 0 || e.several && reports[last].Outcome.OK {
+		return append(slices.Clone(reports), couldNotJudge(nil, failed))
+	}
 	return append(slices.Clone(reports[:last]), couldNotJudge(reports[last], failed))
 }
 
@@ -181,7 +182,7 @@ func (a *app) deliver(product []byte) error {
 // undelivered records that what the audit log and the report file say did not
 // reach anybody. The failure itself is what is told.
 func (a *app) undelivered(reports []*pipeline.Report, failed error, e ending, log *auditLog) error {
-	reports = endedBy(reports, failed)
+	reports = e.endedBy(reports, failed)
 	_ = log.write(reports[len(reports)-1], report.EventUndelivered)
 	if e.flags.file != "" {
 		_, _ = a.writeReport(reports, e)

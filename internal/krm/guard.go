@@ -188,10 +188,20 @@ func checkPath(n *yaml.Node) error {
 			return refuse("a part of it is a device's name on Windows")
 		}
 	}
-	if base := path.Base(p); slices.ContainsFunc(steering, func(s string) bool { return strings.EqualFold(s, base) }) {
+	base := path.Base(p)
+	stem, _, _ := strings.Cut(strings.ToLower(base), ".")
+	if slices.ContainsFunc(steering, func(s string) bool { return strings.EqualFold(s, base) }) || slices.Contains(acting, stem) {
 		return refuse("that file steers a tool")
 	}
 	return nil
+}
+
+// acting names the YAML files, without their endings, that CI systems, task runners and the like carry out where they
+// find them. An object may have such fields of its own, so a new one must not lie there.
+var acting = []string{
+	"action", "ansible", "appveyor", "azure-pipelines", "bitbucket-pipelines", "buildspec", "chart", "cloudbuild", "codemagic", "compose",
+	"devfile", "devspace", "docker-compose", "fleet", "garden", "helmfile", "lefthook", "mkdocs", "okteto", "pnpm-workspace", "serverless",
+	"skaffold", "taskfile", "werf", "wercker",
 }
 
 // reservedName says whether Windows takes a name for a device, whatever its ending.
