@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 )
 
@@ -59,15 +61,32 @@ func (w *wrapped) namedByImage(req *pipeline.Request, image string) error {
 			return err
 		}
 		if spec, ok := m.Lookup(image); ok {
-			req.NamedBy, req.Image, req.File = pipeline.NamedByFlag, spec.Image, spec.File
-			if req.File != "" && !filepath.IsAbs(req.File) {
-				req.File = filepath.Join(filepath.Dir(name), req.File)
-			}
+			req.NamedBy = pipeline.NamedByFlag
+			req.Image, req.File = mapped(spec, filepath.Dir(name))
 			return nil
+		}
+	}
+	if ref, err := oci.ParseRef(image); err != nil || ref.Source != oci.SourceRegistry {
+		return &pipeline.UsageError{
+			Message: fmt.Sprintf("no module stands in for the image %q, and that is no name in a registry", image),
+			Hint:    "name its counterpart in the FunctionMap of the configuration's key functions",
 		}
 	}
 	req.Image = image
 	return nil
+}
+
+// mapped is what an entry of a FunctionMap names: files and layouts are relative to
+// the map's own folder, not to the tree that is the current one.
+func mapped(spec krm.FunctionSpec, dir string) (image, file string) {
+	image, file = spec.Image, spec.File
+	if layout, is := strings.CutPrefix(image, "oci-layout:"); is && !filepath.IsAbs(layout) {
+		image = "oci-layout:" + filepath.Join(dir, layout)
+	}
+	if file != "" && !filepath.IsAbs(file) {
+		file = filepath.Join(dir, file)
+	}
+	return image, file
 }
 
 // isImage takes what begins with a letter or a digit, so that it is no flag and no

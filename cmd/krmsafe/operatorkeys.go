@@ -44,7 +44,7 @@ var groups = map[string]string{
 }
 
 // free are the keys that decide nothing: a user's file has the last word.
-var free = []string{"output", "report-file", "quiet", "show-changes", "registry-config", "cache-dir", "pull-timeout", "results"}
+var free = []string{"report", "report-file", "quiet", "show-changes", "registry-config", "cache-dir", "pull-timeout", "results"}
 
 func groupOf(key string) string {
 	switch {

@@ -15,7 +15,7 @@ import (
 // asked are the flags by which a tree asks for something that no safety rests on:
 // which module, on what of the resources, and how to tell of it.
 var asked = []string{
-	"image", "file", "type", "results", "output", "quiet", "show-changes",
+	"image", "file", "type", "results", "report", "quiet", "show-changes",
 	"match-api-version", "match-kind", "match-name", "match-namespace", "match-labels", "match-annotations",
 	"exclude-api-version", "exclude-kind", "exclude-name", "exclude-namespace", "exclude-labels", "exclude-annotations",
 }
