@@ -79,7 +79,7 @@ func TestParseFunction(t *testing.T) {
 func TestResults(t *testing.T) {
 	t.Parallel()
 	want := []krm.Result{
-		{Message: "no tag", Severity: "error", ResourceRef: &krm.ResourceRef{APIVersion: "v1", Kind: "Pod", Name: "p"}, Field: &krm.ResultField{Path: "spec.x", CurrentValue: "1", ProposedValue: "{a: [1, 2]}"}, File: &krm.ResultFile{Path: "a.yaml", Index: 2}, Tags: map[string]string{"k": "v"}},
+		{Message: "no tag", Severity: "error", ResourceRef: &krm.ResourceRef{APIVersion: "v1", Kind: "Pod", Name: "p"}, Field: &krm.ResultField{Path: "spec.x", CurrentValue: "1", ProposedValue: "{a: [1, 2]}"}, File: &krm.ResultFile{Path: "a.yaml", Index: 2}, Tags: map[string]string{"k": "v"}, Unstated: true},
 		{Message: "fine", Severity: "info"},
 	}
 	body := `

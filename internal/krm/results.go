@@ -22,6 +22,7 @@ type Result struct {
 	Field       *ResultField      `json:"field,omitempty" yaml:"field,omitempty"`
 	File        *ResultFile       `json:"file,omitempty" yaml:"file,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty" yaml:"tags,omitempty"`
+	Unstated    bool              `json:"-" yaml:"-"` // the function named no severity
 }
 
 // ResourceRef names the resource a result speaks of.
@@ -122,7 +123,7 @@ func readResult(n *yaml.Node) (Result, error) {
 	r := Result{Message: scalarField(n, "message"), Severity: scalarField(n, "severity")}
 	switch r.Severity {
 	case "":
-		r.Severity = SeverityError
+		r.Severity, r.Unstated = SeverityError, true
 	case SeverityError, SeverityWarning, SeverityInfo:
 	default:
 		return Result{}, problemf("results", n.Line, n.Column, "a result has the severity %q", short(r.Severity)).

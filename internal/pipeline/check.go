@@ -30,6 +30,7 @@ func (j *judgement) check(ctx context.Context, result *sandbox.Result) error {
 		return fmt.Errorf("reading the output of %s: %w", j.name(), err)
 	}
 	j.forgetConfig(out)
+	j.weigh(out.Results)
 	j.report.Results = j.results(out.Results)
 	j.report.Changes, j.report.Summary = changes(out.Changes), summary(out)
 	j.warnRestored(out.Changes)
@@ -58,6 +59,22 @@ func (j *judgement) warnRestored(list []krm.Change) {
 			j.warn("output.restored", fmt.Sprintf("%s altered annotations in which the program before it keeps books; they were put back as they were", j.name()),
 				"the function must leave internal.config.kubernetes.io/* and the id annotations alone")
 			return
+		}
+	}
+}
+
+// weigh gives the results that name no severity one. The specification takes
+// them for errors, and calls a run that exits with 0 a success whatever its
+// results say. The mutators that leave the severity out, many of kpt's catalog
+// among them, tell in this way what they did; kustomize and kpt take it so.
+// Of a validator, and of a function that failed, it stays an error.
+func (j *judgement) weigh(results []krm.Result) {
+	if j.req.Role == policy.RoleValidator {
+		return
+	}
+	for i := range results {
+		if results[i].Unstated {
+			results[i].Severity = krm.SeverityInfo
 		}
 	}
 }
