@@ -15,6 +15,7 @@ type Text struct {
 	data []byte
 	head int // bytes of the byte order mark
 	docs []*editDoc
+	log  *editLog
 }
 
 // editDoc is one document of a Text.
@@ -29,8 +30,15 @@ type editDoc struct {
 	taken  map[*yaml.Node]bool // nodes that were edited
 	inner  []*innerText
 	limits Limits
-	flat   bool // all of it counts as one line of the file
+	flat   bool   // all of it counts as one line of the file
+	outer  *Place // the string that holds it, nil in the file itself
+	log    *editLog
 }
+
+// editLog takes edits back.
+type editLog struct{ undo []func() }
+
+func (l *editLog) add(undo func()) { l.undo = append(l.undo, undo) }
 
 // edit replaces the bytes from start to end of a document.
 type edit struct {
@@ -64,19 +72,19 @@ func editErrorf(n *yaml.Node, format string, args ...any) error {
 // OpenText reads a file of YAML documents for editing. It does not fail where a document cannot be read: that one has no
 // Root, its Err says why, and it is never edited. data must not be changed while the Text is in use.
 func OpenText(data []byte, limits Limits) *Text {
-	t := &Text{data: data}
+	t := &Text{data: data, log: &editLog{}}
 	body, err := text(data, limits.Bytes)
 	t.head = len(data) - len(body)
 	if err == nil && t.head != 0 && (t.head != len(byteOrderMark) || !strings.HasPrefix(string(data[:t.head]), string(byteOrderMark))) {
 		err = problemf("syntax", 1, 0, "it is JSON with escapes that YAML does not have")
 	}
 	if err != nil {
-		t.docs = []*editDoc{{src: string(data), line: 1, err: asInput("", err)}}
+		t.docs = []*editDoc{{src: string(data), line: 1, err: asInput("", err), log: t.log}}
 		t.head = 0
 		return t
 	}
 	for _, d := range splitDocuments(body) {
-		doc := &editDoc{start: t.head + d.start, line: d.line, src: string(d.text), taken: map[*yaml.Node]bool{}, limits: limits}
+		doc := &editDoc{start: t.head + d.start, line: d.line, src: string(d.text), taken: map[*yaml.Node]bool{}, limits: limits, log: t.log}
 		doc.root, err = readForEdit(d.text, limits)
 		if p, ok := err.(*problem); ok && p.line > 0 { //nolint:errorlint // a problem is never wrapped
 			p.line += d.line - 1
@@ -105,6 +113,20 @@ func readForEdit(text []byte, limits Limits) (*yaml.Node, error) {
 		return nil, err
 	}
 	return root, nil
+}
+
+// Try makes edits in this text, or in one inside it. Where make fails all that it edited is taken back, and Try returns
+// its error.
+func (t *Text) Try(make func() error) error {
+	mark := len(t.log.undo)
+	err := make()
+	if err != nil {
+		for i := len(t.log.undo) - 1; i >= mark; i-- {
+			t.log.undo[i]()
+		}
+		t.log.undo = t.log.undo[:mark]
+	}
+	return err
 }
 
 // Documents are the documents of the file that are not empty, in their order.
@@ -253,7 +275,9 @@ func (p Place) Inner() (*Text, error) {
 		}
 	}
 	t := OpenText([]byte(s), p.doc.limits)
+	t.log = p.doc.log
 	for _, d := range t.docs {
+		d.outer, d.log = &p, p.doc.log
 		if p.node.Style&yaml.LiteralStyle != 0 {
 			d.line += p.doc.line + p.node.Line - 1
 		} else {

@@ -88,8 +88,7 @@ func (d *editDoc) applyInner(in *innerText) error {
 			d.replace(start, end, strings.ReplaceAll(e.with, "\n", indent))
 		}
 	}
-	d.taken[n] = true
-	n.Value = string(next)
+	d.take(n, string(next))
 	return nil
 }
 

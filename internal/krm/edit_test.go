@@ -149,6 +149,37 @@ func TestEditRefused(t *testing.T) {
 	}
 }
 
+// What fails on its way is taken back whole, and what was edited before stays.
+func TestEditTakenBack(t *testing.T) {
+	text := krm.OpenText([]byte("a: b\nin: |\n  x: &y z\n  v: w\n"), krm.DefaultLimits())
+	root := text.Documents()[0].Root
+	if err := root.Field("a").SetText("kept"); err != nil {
+		t.Fatal(err)
+	}
+	err := text.Try(func() error {
+		inner, err := root.Field("in").Inner()
+		if err != nil {
+			return err
+		}
+		r := inner.Documents()[0].Root
+		for _, err := range []error{
+			root.Field("a").Rename("gone"), r.Field("v").InsertBefore("1", "u"), r.Field("v").SetText("2"), r.Field("x").SetText("3"),
+		} {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		t.Fatal("an anchored value was edited")
+	}
+	got, err := text.Bytes()
+	if want := "a: kept\nin: |\n  x: &y z\n  v: w\n"; err != nil || string(got) != want {
+		t.Errorf("Bytes = %q, %v; want %q", got, err, want)
+	}
+}
+
 // A document that cannot be read, for its syntax, a key that stands twice or a bomb of aliases, has no root, and those
 // beside it are read and edited.
 func TestEditBesideBrokenDocument(t *testing.T) {

@@ -24,6 +24,9 @@ func (p Place) SetText(value string) error {
 		return editErrorf(n, "it was edited already")
 	}
 	start, end, err := d.span(n)
+	if err == nil {
+		err = d.editable()
+	}
 	if err != nil {
 		return err
 	}
@@ -52,9 +55,36 @@ func (p Place) SetText(value string) error {
 	default:
 		d.replace(start, end, doubleQuoted(value))
 	}
+	d.take(n, value)
+	return nil
+}
+
+// take notes that a node has another value.
+func (d *editDoc) take(n *yaml.Node, value string) {
+	old := n.Value
+	d.log.add(func() {
+		delete(d.taken, n)
+		n.Value = old
+	})
 	d.taken[n] = true
 	n.Value = value
+}
+
+// editable says whether the strings that hold a document can be written.
+func (d *editDoc) editable() error {
+	for ; d.outer != nil; d = d.outer.doc {
+		if _, _, err := d.outer.doc.span(d.outer.node); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// setContent gives a collection other children.
+func (d *editDoc) setContent(n *yaml.Node, content []*yaml.Node) {
+	old := n.Content
+	d.log.add(func() { n.Content = old })
+	n.Content = content
 }
 
 // blockColumn is the column, from 1, of the key of a value in a mapping of block style, and 0 elsewhere.
@@ -107,9 +137,11 @@ func (p Place) Rename(key string) error {
 	case !plainEnough(key):
 		return editErrorf(p.key, "the key %q needs quotes", short(key))
 	}
+	if err := p.doc.editable(); err != nil {
+		return err
+	}
 	p.doc.replace(start, end, with)
-	p.doc.taken[p.key] = true
-	p.key.Value = key
+	p.doc.take(p.key, key)
 	return nil
 }
 
@@ -132,6 +164,9 @@ func (p Place) InsertBefore(value string, keys ...string) error {
 	if !ok {
 		return editErrorf(p.key, "the key is not found in the text")
 	}
+	if err := p.doc.editable(); err != nil {
+		return err
+	}
 	column := p.blockColumn()
 	added := &yaml.Node{Kind: yaml.ScalarNode, Tag: strTag}
 	core := strings.TrimRight(value, "\n")
@@ -141,17 +176,17 @@ func (p Place) InsertBefore(value string, keys ...string) error {
 		value = core + "\n"
 		text = "|\n" + indentAll(core, 2, "\n")
 	default:
-		text = quoted(value)
+		text = p.quotedLike(value)
 	}
 	added.Value = value
 	for i := len(keys) - 1; i >= 0; i-- {
 		switch {
 		case i < len(keys)-1 && column > 0:
-			text = quoted(keys[i]) + ":\n" + indentAll(text, 2, "\n")
+			text = p.quotedLike(keys[i]) + ":\n" + indentAll(text, 2, "\n")
 		case i < len(keys)-1:
-			text = quoted(keys[i]) + ": {" + text + "}"
+			text = p.quotedLike(keys[i]) + ": {" + text + "}"
 		default:
-			text = quoted(keys[i]) + ": " + text
+			text = p.quotedLike(keys[i]) + ": " + text
 		}
 		if i > 0 {
 			added = pairOf(&yaml.Node{Kind: yaml.ScalarNode, Tag: strTag, Value: keys[i]}, added)
@@ -164,8 +199,16 @@ func (p Place) InsertBefore(value string, keys ...string) error {
 	}
 	p.doc.replace(at, at, text)
 	i := slices.Index(p.in.Content, p.key)
-	p.in.Content = slices.Insert(p.in.Content, i, &yaml.Node{Kind: yaml.ScalarNode, Tag: strTag, Value: keys[0]}, added)
+	p.doc.setContent(p.in, slices.Insert(slices.Clone(p.in.Content), i, &yaml.Node{Kind: yaml.ScalarNode, Tag: strTag, Value: keys[0]}, added))
 	return nil
+}
+
+// quotedLike quotes a string where it must be, and in flow style beside a key in double quotes always: that may be JSON.
+func (p Place) quotedLike(s string) string {
+	if !p.InBlock() && p.key.Style&yaml.DoubleQuotedStyle != 0 {
+		return doubleQuoted(s)
+	}
+	return quoted(s)
 }
 
 // InBlock says whether the value stands in a mapping of block style.
@@ -179,6 +222,9 @@ func (p Place) Remove() error {
 	}
 	at, ok := p.doc.offset(p.key)
 	end, err := p.doc.endOf(p.node)
+	if err == nil {
+		err = p.doc.editable()
+	}
 	if err != nil || !ok {
 		return editErrorf(p.key, "it cannot be taken out in place")
 	}
@@ -215,7 +261,7 @@ func (p Place) removeShared(at, end int) error {
 
 func (p Place) forget() {
 	i := slices.Index(p.in.Content, p.key)
-	p.in.Content = slices.Delete(p.in.Content, i, i+2)
+	p.doc.setContent(p.in, slices.Delete(slices.Clone(p.in.Content), i, i+2))
 }
 
 // endOf is the offset behind a value.
@@ -243,6 +289,8 @@ func (d *editDoc) pastBreak(at int) int {
 }
 
 func (d *editDoc) replace(start, end int, with string) {
+	n := len(d.edits)
+	d.log.add(func() { d.edits = d.edits[:n] })
 	d.edits = append(d.edits, edit{start: start, end: end, with: with})
 }
 
@@ -261,7 +309,7 @@ func indentAll(s string, by int, eol string) string {
 var plain = regexp.MustCompile(`^[A-Za-z./][A-Za-z0-9._/@+:=-]*( [A-Za-z0-9._/@+:=-]+)*$`)
 
 func plainEnough(s string) bool {
-	return plain.MatchString(s) && !strings.Contains(s, ": ") && !strings.HasSuffix(s, ":") && !strings.Contains(s, " -") && scalarTag(s) == strTag
+	return plain.MatchString(s) && !strings.Contains(s, ": ") && !strings.HasSuffix(s, ":") && scalarTag(s) == strTag
 }
 
 // scalarTag is what the parser takes a plain scalar for.

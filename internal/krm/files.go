@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -67,9 +68,9 @@ func (d *Directory) readFiles(limits Limits, wanted func(string) bool) error {
 		return err
 	}
 	for _, p := range links {
-		info, err := d.root.Stat(p) // within the root
+		info, err := os.Stat(filepath.Join(d.root.Name(), filepath.FromSlash(p))) // what it leads to is looked at, not into
 		read := err == nil && slices.ContainsFunc(seen, func(s fs.FileInfo) bool { return os.SameFile(s, info) })
-		if !read && (err != nil || info.IsDir() || wanted(p)) {
+		if !read && (wanted(p) || err == nil && info.IsDir()) {
 			d.List.Skipped = append(d.List.Skipped, Skipped{Path: p, Reason: "a symbolic link", Unread: true})
 		}
 	}
