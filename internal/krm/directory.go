@@ -56,7 +56,7 @@ type Directory struct {
 	List  *ResourceList
 	root  *os.Root
 	files map[string]*source
-	left  int64 // bytes that OpenFiles may still read
+	left  int64                         // bytes that OpenFiles may still read
 	fault func(step, name string) error // see writer
 }
 
