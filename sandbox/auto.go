@@ -14,13 +14,13 @@ const (
 	codePerInput = 200
 )
 
-// choose resolves EngineAuto for a module and an input of n bytes. It depends on
-// nothing else, so that the same run is always made by the same engine.
+// choose resolves EngineAuto for a module and an input of n bytes, where no compiled
+// code is at hand.
 func (e Engine) choose(m *Module, n int) Engine {
 	if e != EngineAuto {
 		return e
 	}
-	if code := int64(m.decoded.CodeBytes); code > compileAlways && int64(n)*codePerInput < code {
+	if code := m.known.Facts.CodeBytes; code > compileAlways && int64(n)*codePerInput < code {
 		return EngineInterpreter
 	}
 	return EngineCompiler

@@ -33,7 +33,7 @@ func serve(ctx context.Context, in *jail.Inside) error {
 	if err != nil {
 		return err
 	}
-	module, err := in.Receive(kindModule, maxModuleBytes)
+	module, err := in.Receive(kindModule, max(maxModuleBytes, maxHeadBytes))
 	if err != nil {
 		return err
 	}
@@ -46,6 +46,11 @@ func serve(ctx context.Context, in *jail.Inside) error {
 	debug.SetMemoryLimit(hostBytes(j.limits, len(module), len(stdin)) / 10 * 9)
 	if err := m.compile(ctx, module); err != nil {
 		return in.Send(kindResult, outcome{code: CodeModuleEngine, detail: firstLine(err.Error())}.encode()...)
+	}
+	if j.way == wayKeep {
+		if err := m.handUp(in); err != nil {
+			return err
+		}
 	}
 	// What the host allocates while the guest runs is little; collecting it would
 	// interrupt machine code that cannot be interrupted.
@@ -60,4 +65,19 @@ func serve(ctx context.Context, in *jail.Inside) error {
 		return err
 	}
 	return in.Send(kindResult, m.run(ctx, stdin).encode()...)
+}
+
+// handUp gives the compiled code to the parent, before a single instruction of it
+// has run. An empty frame says that there is none to keep.
+func (m *machine) handUp(in *jail.Inside) error {
+	kept := m.kept
+	m.kept = nil
+	if kept == nil {
+		return in.Send(kindCode)
+	}
+	var e jail.Encoder
+	e.Bytes(kept.head())
+	zeros := make([]byte, filePageBytes)
+	pad := func(b []byte) []byte { return zeros[:wholePages(int64(len(b)))-int64(len(b))] }
+	return in.Send(kindCode, e.Payload(), kept.code, pad(kept.code), kept.image, pad(kept.image))
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/krmsafe/krmsafe/internal/fuel"
 	"github.com/krmsafe/krmsafe/internal/jail"
+	"github.com/krmsafe/krmsafe/internal/wasm"
 )
 
 // programName is the module's argv[0]; some argument parsers fail without one.
@@ -35,7 +36,8 @@ type machine struct {
 	stderr  streamWriter
 	memory  *memory
 	runtime wazero.Runtime
-	metered *fuel.Metered
+	names   counterNames
+	kept    *compiled // of wayKeep, until it is handed up
 	module  wazero.CompiledModule
 	meter   *meter
 }
@@ -49,9 +51,9 @@ func newMachine(j job, stderr func([]byte) error) *machine {
 	}
 }
 
-// compile decodes and compiles the module. Deadlines are the parent's to keep:
-// checks inside the code would not stop every loop and cost far more than a
-// process to kill.
+// compile decodes and compiles the module, or takes its compiled code from where the
+// job says. Deadlines are the parent's to keep: checks inside the code would not
+// stop every loop and cost far more than a process to kill.
 func (m *machine) compile(ctx context.Context, module []byte) (err error) {
 	defer func() {
 		// The engine panics where the kernel refuses it executable memory.
@@ -59,22 +61,105 @@ func (m *machine) compile(ctx context.Context, module []byte) (err error) {
 			err = fmt.Errorf("it gave up: %v", p)
 		}
 	}()
-	if m.metered, err = prepare(module, m.job.limits); err != nil {
+	switch m.job.way {
+	case wayMapped:
+		return m.mapCode(ctx, module)
+	case wayKeep:
+		return m.compileAndKeep(ctx, module)
+	}
+	metered, err := prepare(module, m.job.limits)
+	if err != nil {
 		return err
 	}
+	m.names = counterNames{metered.FuelGlobal, metered.DepthGlobal, metered.StartFunction}
+	return m.build(ctx, metered.Module, nil)
+}
+
+// build hands a module to the engine.
+func (m *machine) build(ctx context.Context, module []byte, cache wazero.CompilationCache) (err error) {
 	config := wazero.NewRuntimeConfigInterpreter()
-	if m.job.compiler {
+	if m.job.way != wayInterpreter {
 		config = wazero.NewRuntimeConfigCompiler()
 	}
 	config = config.WithCoreFeatures(features).WithMemoryLimitPages(memoryPages(m.job.limits)).
 		WithDebugInfoEnabled(false).WithCloseOnContextDone(false)
+	if cache != nil {
+		config = config.WithCompilationCache(cache)
+	}
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
 	if _, err = wasi_snapshot_preview1.Instantiate(ctx, m.runtime); err != nil {
 		return fmt.Errorf("preparing the imports: %w", err)
 	}
-	m.module, err = m.runtime.CompileModule(ctx, m.metered.Module)
-	m.metered.Module = nil
+	m.module, err = m.runtime.CompileModule(ctx, module)
 	return err
+}
+
+// compileAndKeep compiles the module and keeps the machine code and all that a later
+// run needs besides. What cannot be kept is run all the same.
+func (m *machine) compileAndKeep(ctx context.Context, module []byte) error {
+	decoded, err := wasm.Decode(module, wasm.DefaultLimits())
+	if err != nil {
+		return err
+	}
+	metered, err := fuel.Instrument(decoded, module, fuel.Options{})
+	if err != nil {
+		return err
+	}
+	kept := &compiled{names: counterNames{metered.FuelGlobal, metered.DepthGlobal, metered.StartFunction}}
+	m.names = kept.names
+	var pages uint32
+	if len(decoded.Memories) > 0 && decoded.ImportedMemories == 0 {
+		pages = decoded.Memories[0].Min
+	}
+	if kept.stub, kept.image, err = makeStub(metered.Module, pages); err != nil {
+		return err
+	}
+	clamped, err := clampTables(metered.Module, decoded.Tables, m.job.limits.TableElements)
+	if err != nil {
+		return err
+	}
+	took := errNoEngineCache
+	engine := &engineCache{take: func(serialized []byte) error {
+		kept.prefix, kept.code, kept.suffix, took = split(serialized)
+		return nil
+	}}
+	cache, _ := engine.wazeroCache()
+	if err := m.build(ctx, clamped, cache); err != nil {
+		return err
+	}
+	if took == nil && wholePages(int64(len(kept.code)))+wholePages(int64(len(kept.image))) <= m.job.codeBytes {
+		m.kept = kept
+	}
+	return nil
+}
+
+// mapCode builds the stub, whose code the engine finds in the file.
+func (m *machine) mapCode(ctx context.Context, head []byte) error {
+	code, err := decodeHead(head)
+	if err != nil {
+		return err
+	}
+	if err := code.check(m.job.codeBytes); err != nil {
+		return err
+	}
+	stub, err := prepareStub(code.stub, m.job.limits)
+	if err != nil {
+		return err
+	}
+	engine := &engineCache{give: newMappedReader(code, m.job.codeOffset)}
+	cache, err := engine.wazeroCache()
+	if err != nil {
+		return err
+	}
+	m.names = code.names
+	m.memory.imageBytes, m.memory.imageOffset = code.imageBytes, m.job.codeOffset+wholePages(code.codeBytes)
+	if err := m.build(ctx, stub, cache); err != nil {
+		return err
+	}
+	if !engine.give.used() {
+		return errors.New("the engine did not take the compiled code")
+	}
+	return nil
 }
 
 // memoryPages is what the engine may give a memory: one page less than all, as
@@ -87,7 +172,7 @@ func (m *machine) run(ctx context.Context, stdin []byte) outcome {
 	instance, err := m.runtime.InstantiateModule(ctx, m.module, m.configure(stdin))
 	instantiated := err == nil
 	if instantiated {
-		if m.meter, err = newMeter(instance, m.metered, m.job.limits); err != nil {
+		if m.meter, err = newMeter(instance, m.names, m.job.limits); err != nil {
 			return outcome{code: CodeModuleEngine, detail: firstLine(err.Error())}
 		}
 		err = m.call(ctx, instance)
@@ -107,7 +192,7 @@ func (m *machine) run(ctx context.Context, stdin []byte) outcome {
 // call runs the start function, which the rewriting has made an export so that
 // it pays too, and then the entry point.
 func (m *machine) call(ctx context.Context, instance api.Module) error {
-	for _, name := range []string{m.metered.StartFunction, entryPoint} {
+	for _, name := range []string{m.names.start, entryPoint} {
 		if name == "" {
 			continue
 		}
@@ -292,6 +377,8 @@ type memory struct {
 	reserved []byte
 	size     uint64
 	failed   bool
+
+	imageBytes, imageOffset int64 // of what it holds at first, in the child's file
 }
 
 // Allocate reserves at most limit bytes, which the engine has clamped.
@@ -304,12 +391,24 @@ func (m *memory) Allocate(_, limit uint64) experimental.LinearMemory {
 		limit = 65536 // the engine takes the address of an empty memory too
 	}
 	b, err := jail.Reserve(int(limit))
+	if err == nil && m.imageBytes > 0 {
+		err = m.mapImage(b)
+	}
 	if err != nil {
 		m.failed = true
 		panic(errNoMemory)
 	}
 	m.reserved = b
 	return m
+}
+
+// mapImage puts the initial content at the memory's beginning. The engine gives a
+// memory at least what the module declares, which the image fits into.
+func (m *memory) mapImage(reserved []byte) error {
+	if m.imageBytes > int64(len(reserved)) {
+		return errNoMemory
+	}
+	return jail.MapMemory(reserved[:m.imageBytes], m.imageOffset)
 }
 
 var errNoMemory = errors.New("no memory")

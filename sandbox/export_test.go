@@ -28,5 +28,5 @@ func ReadJob(payload []byte) ([]byte, error) {
 
 // AJob is a valid job.
 func AJob() []byte {
-	return job{compiler: true, goGuest: true, limits: Limits{MemoryPages: 1, Fuel: 2}}.encode()
+	return job{way: wayCompiler, goGuest: true, limits: Limits{MemoryPages: 1, Fuel: 2}}.encode()
 }

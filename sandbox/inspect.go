@@ -3,6 +3,7 @@ package sandbox
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,10 +15,28 @@ import (
 // Module is a module that Inspect accepted. It is never changed and may be
 // shared and run any number of times, concurrently.
 type Module struct {
-	bytes   []byte
-	decoded *wasm.Module
-	digest  string
+	bytes  []byte
+	digest string
+	known  knowledge
+	seen   bool // it was looked into by an earlier process too
 }
+
+// knowledge is what a run needs to know of a module and what a policy is told.
+type knowledge struct {
+	Facts Facts `json:"facts"`
+	// Foreign is the first import that no sandbox has.
+	Foreign *Import `json:"foreign,omitempty"`
+}
+
+func (k *knowledge) encode() []byte {
+	text, err := json.Marshal(k)
+	if err != nil {
+		panic(err) // strings and numbers can always be written
+	}
+	return text
+}
+
+func (k *knowledge) decode(text []byte) error { return json.Unmarshal(text, k) }
 
 // ModuleError says why bytes are not a module that can run: it is what Inspect
 // returns for anything it refuses.
@@ -39,7 +58,14 @@ func (e *ModuleError) Error() string { return e.Message }
 // anything or handing a byte to the engine. It accepts exactly WebAssembly 2.0,
 // within bounds on everything that makes a compiler slow; all else is a
 // *ModuleError. The bytes are kept and must not be changed afterwards.
-func Inspect(module []byte) (*Module, error) {
+func Inspect(module []byte) (*Module, error) { return inspect(module, digestOf(module)) }
+
+func digestOf(module []byte) string {
+	sum := sha256.Sum256(module)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func inspect(module []byte, digest string) (*Module, error) {
 	decoded, err := wasm.Decode(module, wasm.DefaultLimits())
 	if err != nil {
 		var refused *wasm.Error
@@ -48,8 +74,15 @@ func Inspect(module []byte) (*Module, error) {
 		}
 		return nil, fmt.Errorf("inspecting the module: %w", err)
 	}
-	sum := sha256.Sum256(module)
-	return &Module{bytes: module, decoded: decoded, digest: "sha256:" + hex.EncodeToString(sum[:])}, nil
+	m := &Module{bytes: module, digest: digest, known: knowledge{Facts: factsOf(decoded, digest)}}
+	for _, i := range decoded.Imports {
+		kind := i.Kind.String()
+		if importClass(i.Module, i.Name, kind) == ClassOther {
+			m.known.Foreign = &Import{Module: i.Module, Name: i.Name, Kind: kind}
+			break
+		}
+	}
+	return m, nil
 }
 
 // Digest is the SHA-256 of the module's bytes, as "sha256:" and lower-case hex.
@@ -134,16 +167,23 @@ const entryPoint = "_start"
 
 // Facts lists what Inspect found. The caller may change the result.
 func (m *Module) Facts() Facts {
-	d := m.decoded
+	f := m.known.Facts
+	f.Imports, f.ImportClasses = slices.Clone(f.Imports), slices.Clone(f.ImportClasses)
+	f.Exports, f.Tables, f.Features = slices.Clone(f.Exports), slices.Clone(f.Tables), slices.Clone(f.Features)
+	f.Producers, f.CustomSections = slices.Clone(f.Producers), slices.Clone(f.CustomSections)
+	return f
+}
+
+func factsOf(d *wasm.Module, digest string) Facts {
 	f := Facts{
-		Digest: m.digest, SizeBytes: int64(len(m.bytes)), Imports: []Import{}, ImportClasses: []string{},
+		Digest: digest, SizeBytes: int64(d.Size), Imports: []Import{}, ImportClasses: []string{},
 		Exports: []Export{}, Tables: []Table{}, Globals: len(d.Globals) - d.ImportedGlobals, StartSection: d.HasStart,
 		Features: append([]string{}, d.Features.Names()...), Functions: len(d.Bodies),
 		CodeBytes: int64(d.CodeBytes), DataBytes: int64(d.DataBytes), DataSegments: len(d.Data),
 		LargestFunctionBytes: int64(d.LargestBody), DeepestNesting: d.DeepestNesting,
-		Producers: []Producer{}, CustomSections: []CustomSection{}, Memory: m.memory(),
+		Producers: []Producer{}, CustomSections: []CustomSection{}, Memory: memoryFact(d),
 	}
-	if m.hasEntryPoint() {
+	if hasEntryPoint(d) {
 		f.EntryPoint = entryPoint
 	}
 	for _, i := range d.Imports {
@@ -186,8 +226,7 @@ func tableFact(t wasm.Table) Table {
 	return out
 }
 
-func (m *Module) memory() Memory {
-	d := m.decoded
+func memoryFact(d *wasm.Module) Memory {
 	if len(d.Memories) == 0 {
 		return Memory{}
 	}
@@ -201,30 +240,19 @@ func (m *Module) memory() Memory {
 
 // hasEntryPoint reports whether _start is a function of the type that a command
 // has.
-func (m *Module) hasEntryPoint() bool {
-	e, ok := m.decoded.Export(entryPoint)
+func hasEntryPoint(d *wasm.Module) bool {
+	e, ok := d.Export(entryPoint)
 	if !ok || e.Kind != wasm.KindFunc {
 		return false
 	}
-	t := m.decoded.FuncType(e.Index)
+	t := d.FuncType(e.Index)
 	return len(t.Params) == 0 && len(t.Results) == 0
-}
-
-// unsupportedImport gives the first import that no sandbox has.
-func (m *Module) unsupportedImport() (Import, bool) {
-	for _, i := range m.decoded.Imports {
-		kind := i.Kind.String()
-		if importClass(i.Module, i.Name, kind) == ClassOther {
-			return Import{Module: i.Module, Name: i.Name, Kind: kind}, true
-		}
-	}
-	return Import{}, false
 }
 
 // builtByGo reports whether the module claims to come from Go, whose runtime
 // reads GOGC and GOMEMLIMIT. A false claim only changes two variables.
 func (m *Module) builtByGo() bool {
-	for _, p := range m.decoded.Producers {
+	for _, p := range m.known.Facts.Producers {
 		if p.Field == "language" && p.Name == "Go" {
 			return true
 		}

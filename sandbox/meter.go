@@ -86,12 +86,12 @@ type meter struct {
 // callDepth is the depth that holds on both engines alike.
 func callDepth(l Limits) uint32 { return min(l.CallDepth, fuel.MaxDepth) }
 
-func newMeter(instance api.Module, m *fuel.Metered, l Limits) (*meter, error) {
+func newMeter(instance api.Module, m counterNames, l Limits) (*meter, error) {
 	out := &meter{budget: l.Fuel, maxDepth: callDepth(l)}
 	for _, c := range []struct {
 		name string
 		to   *api.MutableGlobal
-	}{{m.FuelGlobal, &out.fuel}, {m.DepthGlobal, &out.depth}} {
+	}{{m.fuel, &out.fuel}, {m.depth, &out.depth}} {
 		g, ok := instance.ExportedGlobal(c.name).(api.MutableGlobal)
 		if !ok {
 			return nil, fmt.Errorf("the metered module has no counter %q", c.name)

@@ -8,9 +8,10 @@ import (
 )
 
 // Frames between a run's parent and its child, in this order: job, module and
-// input go down; compiled comes up if compiling succeeds, go goes down when the
-// kernel says that the jail is tightened; then standard error as it is written,
-// and one result come up.
+// input go down, in the module's place its stub where the code is mapped; compiled
+// comes up if compiling succeeds, before it the code where it is to be kept; go goes
+// down when the kernel says that the jail is tightened; then standard error as it is
+// written, and one result come up.
 const (
 	kindJob jail.Kind = jail.FirstKind + iota
 	kindModule
@@ -19,25 +20,42 @@ const (
 	kindGo
 	kindStderr
 	kindResult
+	kindCode
+)
+
+// A way is how a child comes to something that it can run.
+type way uint8
+
+const (
+	wayInterpreter way = iota
+	wayCompiler        // make machine code
+	wayKeep            // make machine code, and hand it up before it runs
+	wayMapped          // take machine code from the file that the child was given
 )
 
 const (
 	maxModuleBytes = 64 << 20
 	maxInputBytes  = 1 << 30
+	maxHeadBytes   = 64 << 20
 	maxStopText    = 2048
 )
 
 // job tells the child how to run the module that follows.
 type job struct {
-	compiler bool
-	grants   Grants
-	goGuest  bool
-	limits   Limits // durations are the parent's to keep and are not sent
+	way way
+	// For wayKeep: how many bytes of code the parent takes. For wayMapped: where
+	// in the file they are, and how many.
+	codeOffset, codeBytes int64
+	grants                Grants
+	goGuest               bool
+	limits                Limits // durations are the parent's to keep and are not sent
 }
 
 func (j job) encode() []byte {
 	var e jail.Encoder
-	e.Bool(j.compiler)
+	e.U8(uint8(j.way))
+	e.U64(positive(j.codeOffset))
+	e.U64(positive(j.codeBytes))
 	e.Bool(j.grants.Clock)
 	e.Bool(j.grants.Random)
 	e.Bool(j.grants.StdioPaths)
@@ -52,14 +70,14 @@ func (j job) encode() []byte {
 	return e.Payload()
 }
 
-const jobBytes = 5 + 3*4 + 4*8
+const jobBytes = 5 + 3*4 + 6*8
 
 func decodeJob(payload []byte) (job, error) {
 	d := jail.NewDecoder(payload)
 	j := job{
-		compiler: d.Bool(),
-		grants:   Grants{Clock: d.Bool(), Random: d.Bool(), StdioPaths: d.Bool()},
-		goGuest:  d.Bool(),
+		way: way(d.U8()), codeOffset: int64(d.U64()), codeBytes: int64(d.U64()), //nolint:gosec // G115: the parent sent them from int64
+		grants:  Grants{Clock: d.Bool(), Random: d.Bool(), StdioPaths: d.Bool()},
+		goGuest: d.Bool(),
 		limits: Limits{
 			MemoryPages: d.U32(), TableElements: d.U32(), CallDepth: d.U32(), Fuel: d.U64(),
 			CompileBytes: int64(d.U64()), OutputBytes: int64(d.U64()), StderrBytes: int64(d.U64()), //nolint:gosec // G115: the parent sent them from int64
@@ -67,6 +85,9 @@ func decodeJob(payload []byte) (job, error) {
 	}
 	if err := d.Close(); err != nil {
 		return job{}, fmt.Errorf("reading the job: %w", err)
+	}
+	if j.way > wayMapped || j.codeOffset < 0 || j.codeBytes < 0 {
+		return job{}, errors.New("reading the job: there is no such way to run a module")
 	}
 	if j.limits.CompileBytes < 0 || j.limits.OutputBytes < 0 || j.limits.StderrBytes < 0 {
 		return job{}, errors.New("reading the job: a limit is negative")

@@ -65,6 +65,10 @@ type Result struct {
 	Usage  Usage
 	// Engine is EngineCompiler or EngineInterpreter: the one that ran.
 	Engine Engine
+	// Cached tells that the compiler's code came from the Cache.
+	Cached bool
+	// Notes are what there is to tell of the Cache.
+	Notes []Note
 	// Jail says what confined the child.
 	Jail JailReport
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/krmsafe/krmsafe/internal/jail"
+	"github.com/krmsafe/krmsafe/internal/sealed"
 )
 
 // Job is one run with all that may differ from run to run. The zero Engine and
@@ -38,18 +39,39 @@ func (s *Sandbox) Do(ctx context.Context, work Job) (*Result, error) {
 	if work.Module == nil {
 		return nil, errors.New("sandbox: no module")
 	}
-	engine := work.Engine.choose(work.Module, len(work.Stdin))
 	if stop := refuse(work); stop != nil {
-		return &Result{Stop: stop, Engine: engine}, nil
+		return &Result{Stop: stop, Engine: work.Engine.choose(work.Module, len(work.Stdin))}, nil
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, work.Limits.Timeout, errTimeout)
 	defer cancel()
 	started := timeLeft(limited)
-	child, err := s.take(limited, bounds(work))
-	if err != nil {
-		return s.unstarted(ctx, limited, work, engine, err)
+	p := s.plan(limited, work)
+	defer p.close()
+	result, err := s.attempt(ctx, limited, work, p)
+	if err == nil && p.doubted != "" && limited.Err() == nil {
+		if p.way == wayMapped {
+			s.cfg.Cache.discard(work.Module.digest)
+			p.notes = append(p.notes, *discarded(p.doubted))
+		}
+		p.close()
+		p.simple(work)
+		result, err = s.attempt(ctx, limited, work, p)
 	}
-	r := &run{work: work, engine: engine, child: child}
+	if err != nil {
+		return nil, err
+	}
+	result.Usage.Wall = started - timeLeft(limited)
+	result.Notes = p.notes
+	return result, nil
+}
+
+// attempt runs the module once, in the way that p says.
+func (s *Sandbox) attempt(ctx, limited context.Context, work Job, p *plan) (*Result, error) {
+	child, err := s.take(limited, bounds(work, p), p)
+	if err != nil {
+		return s.unstarted(ctx, limited, work, p.engine, err)
+	}
+	r := &run{work: work, plan: p, engine: p.engine, child: child}
 	stop := context.AfterFunc(limited, child.Kill)
 	o, err := r.talk(limited)
 	stop()
@@ -59,7 +81,23 @@ func (s *Sandbox) Do(ctx context.Context, work Job) (*Result, error) {
 	if err := ctx.Err(); err != nil && (result.Stop == nil || result.Stop.Code == CodeLimitTime) {
 		return nil, fmt.Errorf("sandbox: running the module: %w", context.Cause(ctx))
 	}
-	result.Usage.Wall = started - timeLeft(limited)
+	if p.way == wayMapped {
+		result.Cached = true
+		switch {
+		case !p.entry.Held():
+			p.doubted = "somebody asked to write to it while it was in use"
+		case !r.compiled && result.Stop != nil:
+			p.doubted = "the engine did not take it: " + result.Stop.Message
+		}
+	}
+	if p.extra && !r.compiled && result.Stop != nil {
+		p.doubted = "it could not be compiled: " + result.Stop.Message // so it is interpreted
+	}
+	if r.kept != nil {
+		if note := s.cfg.Cache.save(entryCode, work.Module.digest, *r.kept); note != nil {
+			p.notes = append(p.notes, *note)
+		}
+	}
 	return result, nil
 }
 
@@ -84,21 +122,21 @@ func timeLeft(ctx context.Context) time.Duration {
 // refuse finds what can be told without a child.
 func refuse(work Job) *Stop {
 	m, l := work.Module, work.Limits
-	if i, bad := m.unsupportedImport(); bad {
-		return stopImport(i)
+	if i := m.known.Foreign; i != nil {
+		return stopImport(*i)
 	}
-	if !m.hasEntryPoint() {
+	if m.known.Facts.EntryPoint == "" {
 		return newStop(CodeModuleEntry, l, "")
 	}
 	if int64(len(work.Stdin)) > maxInputBytes {
 		return newStop(CodeLimitInput, l, "")
 	}
-	if m.memory().MinPages > memoryPages(l) {
-		return newStop(CodeLimitMemory, l, fmt.Sprintf("it starts with %d", m.memory().MinPages))
+	if least := m.known.Facts.Memory.MinPages; least > memoryPages(l) {
+		return newStop(CodeLimitMemory, l, fmt.Sprintf("it starts with %d", least))
 	}
 	var elements uint64
-	for _, t := range m.decoded.Tables {
-		elements += uint64(t.Size.Min)
+	for _, t := range m.known.Facts.Tables {
+		elements += uint64(t.MinElements)
 	}
 	if elements > uint64(l.TableElements) {
 		return newStop(CodeLimitTable, l, fmt.Sprintf("it starts with %d", elements))
@@ -109,7 +147,9 @@ func refuse(work Job) *Stop {
 // run is the parent's side of one run.
 type run struct {
 	work     Job
+	plan     *plan
 	engine   Engine
+	kept     *sealed.Content // compiled code to keep
 	child    *jail.Child
 	compiled bool // the child has said so
 	slow     bool // it was killed for not saying so in time
@@ -125,9 +165,12 @@ const childSlack = 256 << 20
 const tableEntryBytes = 2 * 8
 
 // bounds adds up what the child may use.
-func bounds(work Job) jail.Bounds {
+func bounds(work Job, p *plan) jail.Bounds {
 	l := work.Limits
 	memory := int64(memoryPages(l))*65536 + hostBytes(l, work.Module.Size(), len(work.Stdin))
+	if p.way == wayKeep {
+		memory += codeBound(work.Module) // a copy of the code
+	}
 	return jail.Bounds{MemoryBytes: memory, CPUSeconds: 2*uint64(l.Timeout/time.Second) + 2} //nolint:gosec // G115: positive
 }
 
@@ -139,7 +182,15 @@ func hostBytes(l Limits, module, stdin int) int64 {
 
 // talk sends the job and reads the answer.
 func (r *run) talk(ctx context.Context) (outcome, error) {
-	j := job{compiler: r.engine == EngineCompiler, grants: r.work.Grants, goGuest: r.work.Module.builtByGo(), limits: r.work.Limits}
+	j := job{way: r.plan.way, grants: r.work.Grants, goGuest: r.work.Module.builtByGo(), limits: r.work.Limits}
+	module := r.work.Module.bytes
+	switch j.way {
+	case wayKeep:
+		j.codeBytes = codeBound(r.work.Module)
+	case wayMapped:
+		j.codeOffset, j.codeBytes, module = r.plan.entry.BulkOffset, r.plan.entry.BulkBytes, r.plan.entry.Head
+		defer r.watch()()
+	}
 	if err := r.child.Send(kindJob, j.encode()); err != nil {
 		return outcome{}, err
 	}
@@ -150,13 +201,13 @@ func (r *run) talk(ctx context.Context) (outcome, error) {
 		stop()
 		r.slow = !r.compiled && compileCtx.Err() != nil
 	}()
-	if err := r.child.Send(kindModule, r.work.Module.bytes); err != nil {
+	if err := r.child.Send(kindModule, module); err != nil {
 		return outcome{}, err
 	}
 	if err := r.child.Send(kindInput, r.work.Stdin); err != nil {
 		return outcome{}, err
 	}
-	kind, payload, err := r.child.Receive(jail.Allowed{kindCompiled: 0, kindResult: outcomeBytes(r.work.Limits)})
+	kind, payload, err := r.built(j)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -177,6 +228,49 @@ func (r *run) talk(ctx context.Context) (outcome, error) {
 	}
 	return decodeOutcome(payload, r.work.Limits)
 }
+
+// built waits until the child can run the module, and takes the code that it hands
+// up before that.
+func (r *run) built(j job) (jail.Kind, []byte, error) {
+	end := jail.Allowed{kindCompiled: 0, kindResult: outcomeBytes(r.work.Limits)}
+	if j.way != wayKeep {
+		return r.child.Receive(end)
+	}
+	kind, payload, err := r.child.Receive(jail.Allowed{kindCode: codeFrameBytes(j.codeBytes), kindResult: outcomeBytes(r.work.Limits)})
+	if err != nil || kind != kindCode {
+		return kind, payload, err
+	}
+	if r.kept, err = decodeCode(payload); err != nil {
+		return 0, nil, err
+	}
+	return r.child.Receive(end)
+}
+
+// watch ends the child if somebody asks to write to what it has mapped: the kernel
+// makes them wait for longer than watchEvery. The caller ends the watch.
+func (r *run) watch() (end func()) {
+	done := make(chan struct{})
+	ticker := time.NewTicker(watchEvery)
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				if !r.plan.entry.Held() {
+					r.child.Kill()
+				}
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(done)
+	}
+}
+
+// watchEvery is far below what the kernel lets a writer wait, /proc/sys/fs/lease-break-time.
+const watchEvery = time.Second
 
 // listen takes what the module writes to standard error until the result comes.
 func (r *run) listen() ([]byte, error) {

@@ -55,6 +55,7 @@ import (
 	"sync"
 
 	"github.com/krmsafe/krmsafe/internal/jail"
+	"github.com/krmsafe/krmsafe/internal/sealed"
 )
 
 // Engine says how wazero executes a module. The zero Engine is EngineAuto.
@@ -108,6 +109,9 @@ type Config struct {
 	Engine Engine
 	Jail   Jail
 	Grants Grants
+	// Cache keeps compiled code between runs; nil keeps none. It stays the
+	// caller's to close, after the Sandbox.
+	Cache *Cache
 }
 
 // Sandbox runs modules, each in a child process of its own. It may be used
@@ -117,8 +121,21 @@ type Sandbox struct {
 	level jail.Level
 
 	mu     sync.Mutex
-	ready  *jail.Child // started ahead by Prepare
+	ready  *ahead // started by Prepare or Expect
 	closed bool
+}
+
+// ahead is a child that waits for its run.
+type ahead struct {
+	child  *jail.Child
+	entry  *sealed.Entry // that the child was given; nil for a child that suits any run
+	module string        // digest of the module whose code that is
+}
+
+func (a *ahead) end() {
+	a.child.Kill()
+	a.child.Wait()
+	_ = a.entry.Close()
 }
 
 // New checks cfg. It starts nothing.
@@ -175,13 +192,65 @@ func (s *Sandbox) Prepare(ctx context.Context) (JailReport, error) {
 		return JailReport{}, errClosed
 	}
 	if s.ready == nil {
-		child, err := s.start(ctx)
+		child, err := s.start(ctx, nil)
 		if err != nil {
 			return JailReport{}, err
 		}
-		s.ready = child
+		s.ready = &ahead{child: child}
 	}
-	return s.ready.Report(), nil
+	return s.ready.child.Report(), nil
+}
+
+// Ahead is Prepare where any child suits the next run. With a Cache that is only
+// known once the module is: see Expect.
+func (s *Sandbox) Ahead(ctx context.Context) {
+	if s.cfg.Cache == nil {
+		_, _ = s.Prepare(ctx)
+	}
+}
+
+// Expect starts a child ahead for a run of m, with its compiled code where the Cache
+// holds it. What goes wrong is told by the run.
+func (s *Sandbox) Expect(ctx context.Context, m *Module) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || m == nil || s.ready != nil && (s.ready.entry != nil || s.cfg.Cache == nil) {
+		return
+	}
+	var p plan
+	if s.cfg.Cache != nil && s.cfg.Engine != EngineInterpreter {
+		s.find(m.digest, &p)
+	}
+	if p.entry == nil && s.ready != nil {
+		return
+	}
+	child, err := s.start(ctx, p.entry)
+	if err != nil {
+		_ = p.entry.Close()
+		return
+	}
+	if s.ready != nil {
+		s.ready.end()
+	}
+	s.ready = &ahead{child: child, entry: p.entry, module: m.digest}
+}
+
+// claim gives a plan the child that waits for this module with its code.
+func (s *Sandbox) claim(digest string, p *plan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.ready; r != nil && r.entry != nil && r.module == digest {
+		p.child, p.entry, s.ready = r.child, r.entry, nil
+	}
+}
+
+// Inspect is the package's Inspect for a module that is to be run here: where the
+// Cache knows it, it is not decoded again.
+func (s *Sandbox) Inspect(module []byte) (*Module, error) {
+	if s.cfg.Cache == nil {
+		return Inspect(module)
+	}
+	return s.cfg.Cache.inspect(module)
 }
 
 var errClosed = errors.New("sandbox: closed")
@@ -192,8 +261,7 @@ func (s *Sandbox) Close() error {
 	defer s.mu.Unlock()
 	s.closed = true
 	if s.ready != nil {
-		s.ready.Kill()
-		s.ready.Wait()
+		s.ready.end()
 		s.ready = nil
 	}
 	return nil
@@ -201,12 +269,17 @@ func (s *Sandbox) Close() error {
 
 // take gives the waiting child or a new one, under bounds. One that waited and
 // has ended meanwhile is replaced: it has not seen the module.
-func (s *Sandbox) take(ctx context.Context, b jail.Bounds) (*jail.Child, error) {
+func (s *Sandbox) take(ctx context.Context, b jail.Bounds, p *plan) (*jail.Child, error) {
 	s.mu.Lock()
-	child, closed := s.ready, s.closed
-	s.ready = nil
+	child, closed := p.child, s.closed
+	if p.child = nil; child == nil && p.entry == nil && s.ready != nil && s.ready.entry == nil {
+		child, s.ready = s.ready.child, nil
+	}
 	s.mu.Unlock()
 	if closed {
+		if child != nil {
+			(&ahead{child: child}).end()
+		}
 		return nil, errClosed
 	}
 	if child != nil {
@@ -214,7 +287,7 @@ func (s *Sandbox) take(ctx context.Context, b jail.Bounds) (*jail.Child, error) 
 			return child, nil
 		}
 	}
-	child, err := s.start(ctx)
+	child, err := s.start(ctx, p.entry)
 	if err != nil {
 		return nil, err
 	}
@@ -239,8 +312,13 @@ func bind(ctx context.Context, child *jail.Child, b jail.Bounds) error {
 	return err
 }
 
-func (s *Sandbox) start(ctx context.Context) (*jail.Child, error) {
-	child, err := jail.Start(ctx, jail.Config{Role: role, Level: s.level})
+// start starts a child, with an entry's file where there is one to map.
+func (s *Sandbox) start(ctx context.Context, entry *sealed.Entry) (*jail.Child, error) {
+	cfg := jail.Config{Role: role, Level: s.level}
+	if entry != nil {
+		cfg.File = entry.File
+	}
+	child, err := jail.Start(ctx, cfg)
 	if err == nil {
 		return child, nil
 	}

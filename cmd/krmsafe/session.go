@@ -23,6 +23,7 @@ type judgeFlags struct {
 	originFlags
 	policy  policyFlags
 	sandbox sandboxFlags
+	cache   compileCacheFlags
 	report  reportFlags
 	audit   auditFlags
 	lock    lockedFlags
@@ -36,6 +37,7 @@ func (f *judgeFlags) register(cmd *cobra.Command) {
 	f.originFlags.register(cmd)
 	f.policy.register(cmd)
 	f.sandbox.register(cmd)
+	f.cache.register(cmd)
 	f.report.register(cmd)
 	f.audit.register(cmd)
 	f.lock.register(cmd)
@@ -85,6 +87,8 @@ type session struct {
 	app     *app
 	flags   judgeFlags
 	box     *sandbox.Sandbox // nil where nothing is to run
+	cache   *sandbox.Cache   // nil where compiled code is not kept
+	warning *sandbox.CacheError
 	loading *policyLoad
 
 	mu        sync.Mutex
@@ -107,12 +111,20 @@ func (a *app) open(ctx context.Context, f judgeFlags) (*session, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	box, err := sandbox.New(f.sandbox.config())
+	cache, warning, err := f.cache.open()
+	if err != nil {
+		return nil, err
+	}
+	cfg := f.sandbox.config()
+	cfg.Cache = cache
+	box, err := sandbox.New(cfg)
 	if err != nil {
 		return nil, &pipeline.UsageError{Message: err.Error()}
 	}
-	go func() { _, _ = box.Prepare(ctx) }()
-	return a.openWith(ctx, f, box), nil
+	go box.Ahead(ctx)
+	s := a.openWith(ctx, f, box)
+	s.cache, s.warning = cache, warning
+	return s, nil
 }
 
 // openWith begins a session that runs in box, which it closes, or that runs nothing
@@ -130,6 +142,9 @@ func (s *session) close() {
 	s.loading.close()
 	if s.box != nil {
 		_ = s.box.Close()
+	}
+	if s.cache != nil {
+		_ = s.cache.Close()
 	}
 }
 
@@ -214,7 +229,7 @@ func (s *session) pipeline(publicOnly bool) (*pipeline.Pipeline, error) {
 	p, err := pipeline.New(pipeline.Config{
 		Registry: client, Verifier: s.judged.verifier, AllowUnsigned: f.allowUnsigned, Lock: s.judged.lock, Policy: rego.policy, PolicyName: rego.name,
 		Sandbox: s.box, Runtime: runtimeFacts(f.sandbox.engine, f.sandbox.jail), Date: today(), KRM: krm.DefaultLimits(),
-		Mode: pipeline.Mode(f.mode), Random: rand.Reader, Flags: f.lowered(),
+		Mode: pipeline.Mode(f.mode), Random: rand.Reader, Flags: f.lowered(), CacheWarning: s.warning,
 	})
 	if err != nil {
 		return nil, err

@@ -28,6 +28,12 @@ func (j *judgement) run(ctx context.Context) (*sandbox.Result, error) {
 		return nil, fmt.Errorf("running %s: %w", j.name(), err)
 	}
 	j.report.Run = j.execution(result)
+	if w := j.p.cfg.CacheWarning; w != nil {
+		j.warn(w.Code, w.Message, w.Hint)
+	}
+	for _, n := range result.Notes {
+		j.warn(n.Code, n.Message, n.Hint)
+	}
 	if missing := j.report.Run.Jail.Missing; len(missing) > 0 {
 		j.warn("jail.incomplete", "the function's process was not confined by "+strings.Join(missing, ", "),
 			"run on Linux 6.12 or later, without --require-jail")
@@ -77,7 +83,7 @@ func (j *judgement) refuseJail(err error) bool {
 func (j *judgement) execution(result *sandbox.Result) *Execution {
 	u := result.Usage
 	return &Execution{
-		Engine: string(result.Engine), Jail: jailOf(result.Jail), ExitCode: result.ExitCode,
+		Engine: string(result.Engine), Cached: result.Cached, Jail: jailOf(result.Jail), ExitCode: result.ExitCode,
 		MemoryPages: u.MemoryPages, Fuel: u.Fuel, CPU: u.CPU, Wall: u.Wall, PeakBytes: u.PeakBytes,
 		Stderr: redactLines(string(result.Stderr), j.exchange.Redact),
 	}

@@ -96,7 +96,7 @@ func (j *judgement) fetch(ctx context.Context) error {
 
 // inspect decodes the module without executing anything of it.
 func (j *judgement) inspect(context.Context) error {
-	module, err := sandbox.Inspect(j.bytes)
+	module, err := j.look()
 	var bad *sandbox.ModuleError
 	switch {
 	case errors.As(err, &bad):
@@ -112,6 +112,14 @@ func (j *judgement) inspect(context.Context) error {
 	j.report.Function.ModuleDigest = module.Digest()
 	j.report.Function.SizeBytes = int64(len(j.bytes))
 	return nil
+}
+
+// look is the sandbox's Inspect, which may know the module.
+func (j *judgement) look() (*sandbox.Module, error) {
+	if j.p.cfg.Sandbox == nil {
+		return sandbox.Inspect(j.bytes)
+	}
+	return j.p.cfg.Sandbox.Inspect(j.bytes)
 }
 
 // about puts the module's name before a message that does not begin with it.

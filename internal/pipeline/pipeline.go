@@ -61,6 +61,9 @@ type Config struct {
 	// policy to see: PermissivePolicy, InsecureIgnoreTLog, InsecureIgnoreSCT.
 	// The other flags follow from AllowUnsigned, Runtime and Mode.
 	Flags policy.Flags
+	// CacheWarning is why the Sandbox has no Cache though one was to be had, for
+	// reports to tell; nil says nothing.
+	CacheWarning *sandbox.CacheError
 	// Runtime is what the policy is told of the place where the module runs.
 	Runtime policy.Runtime
 	// Date is the day of the run in UTC, YYYY-MM-DD, for dated exceptions in
@@ -174,7 +177,7 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Report, error) {
 		return nil, err
 	}
 	// The child's start hides behind the fetch. Should it fail, the run says so.
-	go func() { _, _ = p.cfg.Sandbox.Prepare(ctx) }()
+	go p.cfg.Sandbox.Ahead(ctx)
 	input, err := req.Input.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("writing the function's input: %w", err)
@@ -183,6 +186,8 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Report, error) {
 	if err := j.learn(ctx); err != nil || j.refused() {
 		return j.report, err
 	}
+	// So does its start with compiled code, behind the policy's judgement.
+	go p.cfg.Sandbox.Expect(ctx, j.module)
 	j.stage = StageDecide
 	if err := j.decide(ctx); err != nil || j.refused() {
 		return j.report, err

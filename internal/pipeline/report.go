@@ -247,6 +247,7 @@ type Limits struct {
 // never passed on as the exit code of krmsafe.
 type Execution struct {
 	Engine      string        `json:"engine"`
+	Cached      bool          `json:"cached"` // the compiled code came from the cache
 	Jail        Jail          `json:"jail"`
 	ExitCode    uint32        `json:"exitCode"`
 	MemoryPages uint32        `json:"memoryPages"`

@@ -60,6 +60,7 @@ type Program struct {
 // An AuditExecution is how the function ran, without what it wrote.
 type AuditExecution struct {
 	Engine      string        `json:"engine"`
+	Cached      bool          `json:"cached"`
 	Jail        pipeline.Jail `json:"jail"`
 	ExitCode    uint32        `json:"exitCode"`
 	MemoryPages uint32        `json:"memoryPages"`
@@ -87,7 +88,7 @@ func Audit(r *pipeline.Report, p Program, event, time, runID string) AuditRecord
 	}
 	if e := r.Run; e != nil {
 		rec.Execution = &AuditExecution{
-			Engine: e.Engine, Jail: e.Jail, ExitCode: e.ExitCode, MemoryPages: e.MemoryPages, Fuel: e.Fuel,
+			Engine: e.Engine, Cached: e.Cached, Jail: e.Jail, ExitCode: e.ExitCode, MemoryPages: e.MemoryPages, Fuel: e.Fuel,
 			CPU: int64(e.CPU), Wall: int64(e.Wall), PeakBytes: e.PeakBytes,
 		}
 	}

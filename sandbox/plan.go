@@ -1,0 +1,130 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/krmsafe/krmsafe/internal/jail"
+	"github.com/krmsafe/krmsafe/internal/sealed"
+)
+
+// plan is how one run comes to something that can be executed.
+type plan struct {
+	engine  Engine
+	way     way
+	entry   *sealed.Entry // of wayMapped
+	child   *jail.Child   // started ahead for this very plan, or nil
+	notes   []Note
+	doubted string // why the entry is not to be believed after all
+	extra   bool   // compiled for later runs: this one could do without
+}
+
+// close gives up what the plan holds.
+func (p *plan) close() {
+	_ = p.entry.Close()
+	p.entry = nil
+}
+
+// plan settles how a run is made: from the cache where it holds the module's code,
+// and otherwise as the engine's choice and the cache's Fill say.
+func (s *Sandbox) plan(ctx context.Context, work Job) *plan {
+	p := &plan{}
+	c := s.cfg.Cache
+	if c == nil || work.Engine == EngineInterpreter {
+		p.cold(s, work)
+		return p
+	}
+	if s.claim(work.Module.digest, p); p.entry == nil && p.child == nil {
+		s.find(work.Module.digest, p)
+	}
+	if p.entry == nil {
+		p.cold(s, work)
+		return p
+	}
+	if ctx.Err() == nil {
+		_ = c.again(work.Module)
+	}
+	p.engine, p.way = EngineCompiler, wayMapped
+	return p
+}
+
+// find looks for the module's code in the cache.
+func (s *Sandbox) find(digest string, p *plan) {
+	entry, note := s.cfg.Cache.load(entryCode, digest)
+	if p.entry = entry; note != nil {
+		p.notes = append(p.notes, *note)
+	}
+}
+
+// cold plans a run without code from the cache.
+func (p *plan) cold(s *Sandbox, work Job) {
+	c := s.cfg.Cache
+	p.simple(work)
+	if c == nil || work.Engine == EngineInterpreter {
+		return
+	}
+	again := c.again(work.Module)
+	if c.fill == FillNever || !c.room(work.Module) {
+		return
+	}
+	switch {
+	case p.engine == EngineCompiler:
+		p.way = wayKeep
+	case (c.fill == FillAlways || again) && leisure(work):
+		p.engine, p.way, p.extra = EngineCompiler, wayKeep, true
+	}
+}
+
+// compileTime is what a megabyte of code takes to compile at most, on a machine that
+// is not busy.
+const compileTime = time.Second
+
+// leisure reports whether the limits leave time to compile and run what could be
+// interpreted, and to interpret it after all.
+func leisure(work Job) bool {
+	needed := time.Duration(work.Module.known.Facts.CodeBytes) * compileTime / (1 << 20)
+	return 2*needed <= work.Limits.CompileTimeout && 3*needed <= work.Limits.Timeout
+}
+
+// simple plans a run that neither takes nor makes compiled code.
+func (p *plan) simple(work Job) {
+	p.engine, p.way, p.extra = work.Engine.choose(work.Module, len(work.Stdin)), wayCompiler, false
+	if p.engine == EngineInterpreter {
+		p.way = wayInterpreter
+	}
+}
+
+// Machine code is five to seven times as large as the code it was made of, and the
+// initial memory about as large as the data; small modules bring their engine's
+// fixed parts.
+const (
+	codePerByte = 24
+	codeSlack   = 16 << 20
+)
+
+// codeBound is how many bytes of machine code and memory a child may hand up.
+func codeBound(m *Module) int64 {
+	return wholePages(codePerByte*m.known.Facts.CodeBytes + 5*m.known.Facts.DataBytes + codeSlack)
+}
+
+// codeFrameBytes bounds the frame in which n of them come.
+func codeFrameBytes(n int64) int64 { return n + maxHeadBytes + 4 }
+
+// decodeCode reads what a child hands up; an empty payload is nothing to keep.
+func decodeCode(payload []byte) (*sealed.Content, error) {
+	if len(payload) == 0 {
+		return nil, nil
+	}
+	d := jail.NewDecoder(payload[:min(len(payload), 4+maxHeadBytes)])
+	head := d.Bytes(maxHeadBytes)
+	bulk := payload[min(len(payload), 4+len(head)):]
+	code, err := decodeHead(head)
+	if err == nil {
+		err = code.check(int64(len(bulk)))
+	}
+	if err != nil {
+		return nil, &jail.FrameError{Message: fmt.Sprintf("of compiled code: %v", err)}
+	}
+	return &sealed.Content{Head: head, Bulk: [][]byte{bulk}}, nil
+}
