@@ -165,7 +165,9 @@ _function_keys := {"config.kubernetes.io/function", "config.k8s.io/function", "k
 
 # METADATA
 # title: Reserved annotations stay
-# description: Annotations that steer tools stay as they are. A new object may say where it is to be written.
+# description: >-
+#   Annotations that steer tools stay as they are. A new object may say where it is to be written. That an object is
+#   written to another file is told only where the operator lets functions move objects (--allow-move).
 # custom:
 #   id: output.reserved_annotation
 #   remedy: leave annotations of config.kubernetes.io, internal.config.kubernetes.io, config.k8s.io, kustomize.config.k8s.io and krmsafe.dev as they are
@@ -173,12 +175,22 @@ reserved contains r if {
 	some [c, key] in _reserved_keys
 	not key in _function_keys
 	not _places_new(c, key)
+	not _moves(c, key)
 	r := reason.new(rego.metadata.rule(), sprintf("%s: reserved annotation %s is %s", [name(c.resource), key, _done(c)]))
 }
 
 _places_new(c, key) if {
 	c.pointer == ""
 	key in path_keys | index_keys
+}
+
+# An object goes from one file to another: without --allow-move krmsafe refuses that before any policy.
+_moves(c, key) if {
+	c.op == "replace"
+	c.path == ["metadata", "annotations", key]
+	key in path_keys | index_keys
+	is_string(c.before)
+	is_string(c.after)
 }
 
 path_keys := {"internal.config.kubernetes.io/path", "config.kubernetes.io/path"}
@@ -260,7 +272,7 @@ _steers(c) if {
 # METADATA
 # title: New objects stay in the package
 # description: >-
-#   The path of a new object is relative, of plain names, and ends in .yaml or .yml. It is no dot-file, lies in no
+#   The path of a new object, or of one that goes to another file, is relative, of plain names, and ends in .yaml or .yml. It is no dot-file, lies in no
 #   dot-folder such as .github/workflows, and has no name that a tool acts on, such as kustomization.yaml or
 #   azure-pipelines.yml. Both path annotations agree.
 # custom:
@@ -292,6 +304,22 @@ _misplaced contains message if {
 	some keys in [path_keys, index_keys]
 	count({annotations[key] | some key in keys}) > 1
 	message := sprintf("%s says two different places by its annotations", [name(c.resource)])
+}
+
+_misplaced contains message if {
+	some c in input.changes
+	_moves(c, c.path[2])
+	c.path[2] in path_keys
+	not _plain(c.after)
+	message := sprintf("%s is moved to %s", [name(c.resource), json.marshal(c.after)])
+}
+
+_misplaced contains message if {
+	some c in input.changes
+	_moves(c, c.path[2])
+	c.path[2] in index_keys
+	not _small_index(c.after)
+	message := sprintf("%s is moved to the index %s of its file", [name(c.resource), json.marshal(c.after)])
 }
 
 _new_annotations contains [c, annotations] if {

@@ -138,10 +138,33 @@ test_removed_annotations_with_function_denied if {
 
 test_reserved_annotation_denied if {
 	every key in {
-		"config.kubernetes.io/local-config", "internal.config.kubernetes.io/path", "config.kubernetes.io/path", "config.k8s.io/id",
-		"kustomize.config.k8s.io/behavior", "internal.config.kubernetes.io/index", "internal.kpt.dev/upstream-identifier", "krmsafe.dev/anything",
+		"config.kubernetes.io/local-config", "internal.config.kubernetes.io/package-path", "config.k8s.io/id",
+		"kustomize.config.k8s.io/behavior", "internal.config.kubernetes.io/id", "internal.kpt.dev/upstream-identifier", "krmsafe.dev/anything",
 	} {
 		refused("output.reserved_annotation", [change(fixture.deployment, ["metadata", "annotations", key], "a", "b")])
+	}
+}
+
+test_move_allowed if {
+	allowed([change(fixture.deployment, ["metadata", "annotations", "internal.config.kubernetes.io/path"], "a.yaml", "b/c.yaml")])
+	allowed([change(fixture.deployment, ["metadata", "annotations", "config.kubernetes.io/path"], "a.yaml", "b/c.yaml")])
+	allowed([change(fixture.deployment, ["metadata", "annotations", "config.kubernetes.io/index"], "0", "3")])
+}
+
+test_move_out_of_the_package_denied if {
+	every path in {"../a.yaml", "/a.yaml", ".github/workflows/a.yaml", "a.sh", "kustomization.yaml"} {
+		refused("output.path", [change(fixture.deployment, ["metadata", "annotations", "config.kubernetes.io/path"], "a.yaml", path)])
+	}
+}
+
+test_move_to_an_odd_index_denied if {
+	refused("output.path", [change(fixture.deployment, ["metadata", "annotations", "internal.config.kubernetes.io/index"], "0", "-1")])
+}
+
+test_path_made_up_or_taken_away_denied if {
+	every key in {"internal.config.kubernetes.io/path", "config.kubernetes.io/path", "internal.config.kubernetes.io/index"} {
+		refused("output.reserved_annotation", [fixture.change("add", fixture.deployment, ["metadata", "annotations", key], null, "a.yaml")])
+		refused("output.reserved_annotation", [fixture.change("remove", fixture.deployment, ["metadata", "annotations", key], "a.yaml", null)])
 	}
 }
 
