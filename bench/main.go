@@ -35,6 +35,7 @@ type section struct {
 }
 
 var sections = []section{
+	{"start", "starting the program and its children, against an empty Go program", startSection},
 	{"fuel", "metering, paired with the same engine without it", fuelSection},
 	{"functions", "functions of every kind on small and large inputs, paired with the peers", functionsSection},
 }

@@ -12,16 +12,14 @@ import (
 	"syscall"
 
 	_ "github.com/krmsafe/krmsafe/cmd/krmsafe/internal/early/child"
+	_ "github.com/krmsafe/krmsafe/cmd/krmsafe/internal/early/policychild"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
-	"github.com/krmsafe/krmsafe/policy"
 	"github.com/krmsafe/krmsafe/sandbox"
 )
 
 func main() {
-	// A child of the sandbox has never come here: see internal/early/child.
-	if policy.IsChild(os.Args) {
-		os.Exit(policy.Child(os.Args))
-	}
+	// A child of the sandbox or of the policy has ended before this begins: see
+	// internal/early/child.
 	os.Exit(realMain(places{system: systemConfig, home: passwdHome}))
 }
 

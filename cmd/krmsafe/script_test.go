@@ -11,13 +11,9 @@ import (
 	"github.com/krmsafe/krmsafe/internal/testkit/asm"
 	"github.com/krmsafe/krmsafe/internal/testkit/stamp"
 	"github.com/krmsafe/krmsafe/internal/wasm"
-	"github.com/krmsafe/krmsafe/policy"
 )
 
 func TestMain(m *testing.M) {
-	if policy.IsChild(os.Args) {
-		os.Exit(policy.Child(os.Args))
-	}
 	testscript.Main(m, commands)
 }
 
