@@ -164,6 +164,9 @@ func (p *pieces) decodeFrame() (*yaml.Node, error) {
 
 // decodeEntry parses one item. Lines of its nodes count in its own text.
 func decodeEntry(e entry) (*yaml.Node, error) {
+	if n := quickEntry(e.text); n != nil {
+		return n, nil
+	}
 	seq, err := decodeOne(e.text)
 	if err != nil {
 		return nil, err

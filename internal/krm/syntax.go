@@ -91,6 +91,9 @@ func lineColumn(data []byte, at int) (line, column int) {
 
 // decodeOne parses the only document of data and returns its root, nil for a document that is empty.
 func decodeOne(data []byte) (*yaml.Node, error) {
+	if n := quickDocument(data); n != nil {
+		return n, nil
+	}
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	root, err := decodeNext(d)
 	if errors.Is(err, io.EOF) {
