@@ -150,9 +150,17 @@ func filePosition(index *yaml.Node) (int, error) {
 	return i, nil
 }
 
+// stated is an annotation that says something: kyaml clears its own by writing nothing into them.
+func stated(ann *yaml.Node, key string) *yaml.Node {
+	if v := field(ann, key); v == nil || v.Kind != yaml.ScalarNode || v.Value != "" {
+		return v
+	}
+	return nil
+}
+
 // agreed is the value of an annotation that has two spellings, which must not differ.
 func agreed(ann *yaml.Node, key, legacy string) (*yaml.Node, error) {
-	a, b := field(ann, key), field(ann, legacy)
+	a, b := stated(ann, key), stated(ann, legacy)
 	if a != nil && b != nil && a.Value != b.Value {
 		return nil, problemf("path", b.Line, b.Column, "the annotations %q and %q of one resource differ", key, legacy).
 			withHint("write the same value to both")

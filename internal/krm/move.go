@@ -71,7 +71,7 @@ func (x *Exchange) placeOf(in *Item, was, out *yaml.Node) (*move, error) {
 // chosen is the value that a function gave an annotation in one spelling or both, nil where it is what it was.
 func chosen(in *Item, ann *yaml.Node, keys [2]string, was string, may bool) (to *yaml.Node, err error) {
 	for i, k := range keys {
-		v := field(ann, k)
+		v := stated(ann, k)
 		if v == nil || v.Value == was || i == 0 && was == "" && in.Path == "" {
 			continue
 		}

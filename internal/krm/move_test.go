@@ -94,3 +94,33 @@ func TestMoveInAStream(t *testing.T) {
 		t.Errorf("changes: %+v", out.Changes)
 	}
 }
+
+// TestEmptyOrigin takes annotations that say nothing of a place for none: functions of kpt's catalog write them so.
+func TestEmptyOrigin(t *testing.T) {
+	t.Parallel()
+	d, err := krm.OpenDirectory(writeTree(t, map[string]string{"a.yaml": inA}), krm.DefaultLimits(), krm.Skip{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	x, err := krm.NewExchange(d.List, krm.View{}, random())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := strings.ReplaceAll(string(x.Input()), "config.kubernetes.io/index: '0'\n      internal", "config.kubernetes.io/index: ''\n      internal") +
+		"- apiVersion: v1\n  kind: Pod\n  metadata:\n    name: new\n    annotations: {config.kubernetes.io/index: '', config.kubernetes.io/path: 'n.yaml'}\n"
+	if !strings.Contains(answer, "index: ''\n") {
+		t.Fatalf("no index was emptied in\n%s", answer)
+	}
+	out, err := x.Output([]byte(answer), krm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := d.Plan(out.List)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(plan) != 1 || plan[0].Path != "n.yaml" || string(plan[0].After) != "apiVersion: v1\nkind: Pod\nmetadata:\n  name: new\n" {
+		t.Errorf("plan: %+v", plan)
+	}
+}
