@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -190,6 +191,11 @@ func (w *wrapped) run(ctx context.Context) (*pipeline.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(view.Match) == 0 && len(view.Exclude) == 0 && w.list.Packaged() {
+		// kpt shows every function the Kptfile, and one that labels all it sees
+		// would be refused for changing what steers a tool.
+		view.Exclude = []policy.Selector{{Kind: "Kptfile"}}
+	}
 	req := pipeline.Request{Input: w.list, Role: f.role(w.list), View: view}
 	if err := w.named(w, &req); err != nil {
 		return nil, err
@@ -249,7 +255,14 @@ func (w *wrapped) namedByTree(req *pipeline.Request) error {
 	if err != nil {
 		return err
 	}
-	return confine(req, base)
+	file := req.File
+	if err := confine(req, base); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return &pipeline.UsageError{
+		Message: fmt.Sprintf("there is no module %q in %s", file, base),
+		Hint:    "a file is relative to the kustomization that lists the function, under kpt to the package",
+	}
 }
 
 // base is the folder that a file that a tree names is relative to: under kpt the

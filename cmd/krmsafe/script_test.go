@@ -60,6 +60,7 @@ func TestScript(t *testing.T) {
 			"bundle":      bundle,
 			"kustomize":   kustomize,
 			"refuses":     refuses,
+			"expand":      expand,
 			"gone":        gone,
 			"snapshot":    snapshot,
 			"unchanged":   unchanged,

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -33,4 +34,13 @@ func refuses(ts *testscript.TestScript, neg bool, args []string) {
 	case strings.Count(out, "kind: ResourceList\n") != 1 || !strings.Contains(out, "name: settings") || !strings.Contains(out, "severity: error"):
 		ts.Fatalf("%v: refused, and on standard output there is: %q", args[1:], out)
 	}
+}
+
+// expand FILE replaces $VARIABLES in a file, for those whose readers want absolute
+// paths.
+func expand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: expand FILE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(os.Expand(ts.ReadFile(args[0]), ts.Getenv)), 0o600))
 }

@@ -68,6 +68,9 @@ func (x *Exchange) undo(s *shown, was, out *yaml.Node) *yaml.Node {
 	if x.secrets != nil && in.isSecret() {
 		out = restore(out, x.secrets.substitute(was, s.at), was)
 	}
+	if in.pack != "" && packageOf(out) == x.veiled(in.pack) {
+		out = withPackage(out, in.pack)
+	}
 	if in.Path == "" || in.placed {
 		return out
 	}
@@ -79,6 +82,7 @@ func (x *Exchange) add(it *Item, n *yaml.Node) error {
 	if err := x.misplaced(n, it.Kind); err != nil {
 		return err
 	}
+	n = withoutPackage(n) // a copy of what another object was shown with
 	path, index, err := guardAdded(it.Identity, n)
 	if err != nil {
 		return err

@@ -82,14 +82,19 @@ func veilPackages(items []*shown) func(string) string {
 
 func isPackage(p string) bool { return path.IsAbs(p) && path.Clean(p) == p }
 
+// packageOf is the path of an object's package, "" where there is none.
+func packageOf(n *yaml.Node) string {
+	return scalarField(field(field(n, "metadata"), "annotations"), packageKey)
+}
+
 // withPackage is an object's mapping with another path of its package.
 func withPackage(n *yaml.Node, p string) *yaml.Node {
 	return editAnnotations(n, func(a *yaml.Node) { a.Content = withField(a.Content, packageKey, quotedNode(p)) })
 }
 
-// withoutPackage is a functionConfig's mapping without the path of a package.
+// withoutPackage is an object's mapping without the path of a package.
 func withoutPackage(n *yaml.Node) *yaml.Node {
-	if field(field(field(n, "metadata"), "annotations"), packageKey) == nil {
+	if packageOf(n) == "" {
 		return n
 	}
 	return editAnnotations(n, func(a *yaml.Node) { a.Content = withField(a.Content, packageKey, nil) })

@@ -42,11 +42,17 @@ func TestPackagePathIsVeiled(t *testing.T) {
 		"unchanged": in,
 		"changed":   strings.ReplaceAll(in, "a: b", "a: c"),
 		"tampered":  strings.ReplaceAll(strings.ReplaceAll(in, "a: b", "a: c"), "'/db'", "/etc"),
+		"copied":    strings.Replace(in, "items:\n", "items:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: new, annotations: {internal.config.kubernetes.io/package-path: '/'}}}\n", 1),
 		"dropped":   strings.ReplaceAll(in, "internal.config.kubernetes.io/package-path", "x"),
 	} {
 		out, err := x.Output([]byte(answer), krm.DefaultLimits())
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		for _, c := range out.Changes {
+			if (name == "unchanged" || name == "changed") && c.Path[0] != "data" {
+				t.Errorf("%s: a change is told that the function did not make: %v", name, c)
+			}
 		}
 		text, err := out.List.Encode()
 		if err != nil {
