@@ -25,6 +25,7 @@ type buildFlags struct {
 	restrictor  string
 	allowRemote bool
 	helm        kustomize.Helm
+	plan        bool
 	denied      deniedFlags
 }
 
@@ -78,6 +79,7 @@ any other code than 0 nothing is written.`,
 	flags.StringArrayVar(&f.helm.APIVersions, "helm-api-versions", nil, "Kubernetes API versions that charts are told of")
 	flags.StringVar(&f.helm.KubeVersion, "helm-kube-version", "", "Kubernetes version that charts are told of")
 	flags.BoolVar(&f.helm.Debug, "helm-debug", false, "let helm write its debug output")
+	flags.BoolVar(&f.plan, "plan", false, "run nothing: list the functions that would run, with module, digest, origin and verdict")
 	f.denied.register(cmd)
 	return cmd
 }
@@ -138,11 +140,14 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) (int, erro
 	if err := f.check(); err != nil {
 		return 0, err
 	}
-	var result *kustomize.Result
 	target := "."
 	if len(args) == 1 {
 		target = args[0]
 	}
+	if f.plan {
+		return a.plan(ctx, f, target)
+	}
+	var result *kustomize.Result
 	product := func() (func() error, error) { return a.rendered(result, f.to) }
 	return a.account(f.judgeFlags, ending{location: target, several: true, product: product}, func() ([]*pipeline.Report, error) {
 		var reports []*pipeline.Report
@@ -154,7 +159,7 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) (int, erro
 
 // kustomize builds the target. The reports are of the functions that ran.
 func (a *app) kustomize(ctx context.Context, f buildFlags, target string) (*kustomize.Result, []*pipeline.Report, error) {
-	root, err := a.workspaceOf(f.root, target)
+	options, err := a.buildOptions(f, target)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,10 +170,8 @@ func (a *app) kustomize(ctx context.Context, f buildFlags, target string) (*kust
 	defer s.close()
 	r := &buildRunner{session: s}
 	defer r.wait()
-	result, err := kustomize.Build(ctx, target, kustomize.Options{
-		Runner: r, Found: func(fn kustomize.Function) { r.ahead(ctx, fn) },
-		Root: root, LoadRestrictionsNone: f.restrictor == noBounds, AllowRemote: f.allowRemote, Helm: f.helm, Getenv: a.getenv,
-	})
+	options.Runner, options.Found = r, func(fn kustomize.Function) { r.ahead(ctx, fn) }
+	result, err := kustomize.Build(ctx, target, options)
 	if errors.Is(err, errStopped) {
 		return nil, r.reports, nil
 	}
@@ -179,6 +182,14 @@ func (a *app) kustomize(ctx context.Context, f buildFlags, target string) (*kust
 		r.reports = append(r.reports, pipeline.NewReport())
 	}
 	return result, r.reports, err
+}
+
+// buildOptions are what the flags say of a build.
+func (a *app) buildOptions(f buildFlags, target string) (kustomize.Options, error) {
+	root, err := a.workspaceOf(f.root, target)
+	return kustomize.Options{
+		Root: root, LoadRestrictionsNone: f.restrictor == noBounds, AllowRemote: f.allowRemote, Helm: f.helm, Getenv: a.getenv,
+	}, err
 }
 
 // workspaceOf is the workspace of a build: none where the target is not on this disk.
@@ -223,6 +234,7 @@ func (r *buildRunner) Run(ctx context.Context, call kustomize.Call) (*krm.Resour
 	}
 	r.reports = append(r.reports, rep)
 	if rep.Emit == nil {
+		rep.Outcome.Message = fmt.Sprintf("%s of the kustomization in %q: %s", call.Entry, call.Kustomization, rep.Outcome.Message)
 		return nil, errStopped
 	}
 	return rep.Emit, nil

@@ -195,8 +195,12 @@ func (a *app) undelivered(reports []*pipeline.Report, failed error, e ending, lo
 // the run.
 func (a *app) writeReport(reports []*pipeline.Report, e ending) (told bool, err error) {
 	var buf bytes.Buffer
-	last := reports[len(reports)-1]
 	f, o := e.flags, report.Origin{Program: program(), Location: e.location}
+	last := pipeline.NewReport() // of a build without functions, in which nothing is wrong
+	last.Outcome = pipeline.Outcome{OK: true, Stage: pipeline.StageDone}
+	if len(reports) > 0 {
+		last = reports[len(reports)-1]
+	}
 	switch {
 	case f.kind == "json" && e.several:
 		err = report.WriteJSON(&buf, report.NewReports(reports, worst(reports)))
@@ -207,6 +211,8 @@ func (a *app) writeReport(reports []*pipeline.Report, e ending) (told bool, err 
 			reports = reports[:len(reports)-1]
 		}
 		err = writeTexts(&buf, reports, f.options(f.quiet))
+	case len(reports) == 0:
+		err = report.WriteRuns(&buf, []*pipeline.Report{last}, o, f.kind)
 	default:
 		err = report.WriteRuns(&buf, reports, o, f.kind)
 	}

@@ -166,6 +166,11 @@ func (s *session) run(ctx context.Context, req pipeline.Request) (rep *pipeline.
 	if err != nil {
 		return nil, err
 	}
+	return p.Run(ctx, s.complete(req))
+}
+
+// complete gives a request the flags' settings where it has none of its own.
+func (s *session) complete(req pipeline.Request) pipeline.Request {
 	if req.FailOn == "" {
 		req.FailOn = s.flags.failOn
 	}
@@ -176,7 +181,17 @@ func (s *session) run(ctx context.Context, req pipeline.Request) (rep *pipeline.
 		req.Bundles = s.judged.bundles
 	}
 	req.CheckDeterminism = req.CheckDeterminism || s.flags.twice
-	return p.Run(ctx, req)
+	return req
+}
+
+// decide judges one function as run does, without running it.
+func (s *session) decide(ctx context.Context, req pipeline.Request) (rep *pipeline.Report, err error) {
+	defer contain(func(cause error) { rep, err = nil, cause })
+	p, err := s.pipeline(req.NamedBy != pipeline.NamedByFlag)
+	if err != nil {
+		return nil, err
+	}
+	return p.Decide(ctx, s.complete(req))
 }
 
 // prefetch looks into a module ahead of the run that asks for it. What is wrong
@@ -187,10 +202,7 @@ func (s *session) prefetch(ctx context.Context, req pipeline.Request) {
 	if err != nil {
 		return
 	}
-	if req.Bundles == nil {
-		req.Bundles = s.judged.bundles
-	}
-	p.Prefetch(ctx, []pipeline.Request{req})
+	p.Prefetch(ctx, []pipeline.Request{s.complete(req)})
 }
 
 // contain makes an error of a panic; it is deferred.
