@@ -121,6 +121,9 @@ func defaultName(it *Item) string {
 	if reservedName(name) || slices.Contains(steering, name) {
 		name = "resource_" + name
 	}
+	if folder := fileName(it.Namespace); folder != "" && !reservedName(folder) {
+		name = folder + "/" + name
+	}
 	return name
 }
 

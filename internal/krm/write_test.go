@@ -560,7 +560,7 @@ func TestFunctionsInARow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []krm.FileChange{{Path: "configmap_new.yaml", After: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: new\n  namespace: x\n")}}
+	want := []krm.FileChange{{Path: "x/configmap_new.yaml", After: []byte("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: new\n  namespace: x\n")}}
 	if diff := cmp.Diff(want, plan); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)
 	}
