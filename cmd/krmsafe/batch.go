@@ -17,6 +17,7 @@ type batch struct {
 	path  string   // of a directory or a file; "" for standard input
 	pairs []string // behind "--"
 
+	known   cataloged
 	dir     *krm.Directory    // nil where the resources came from a stream
 	list    *krm.ResourceList // as the functions left it so far
 	steps   []step
@@ -49,6 +50,9 @@ func (b *batch) run(ctx context.Context) ([]*pipeline.Report, error) {
 		return nil, err
 	}
 	defer s.close()
+	if b.known, err = b.flags.catalog.load(ctx, b.app, b.flags.registry); err != nil {
+		return nil, err
+	}
 	if err := b.prepare(); err != nil {
 		return nil, err
 	}
@@ -121,6 +125,7 @@ func (b *batch) addStep(c namedConfig) error {
 	if req.Image == "" && req.File == "" {
 		req.NamedBy = pipeline.NamedByFunctionConfig
 	}
+	b.known.name(&req)
 	if err := nameModule(&req, c.path); err != nil {
 		return err
 	}

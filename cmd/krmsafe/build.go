@@ -20,6 +20,7 @@ import (
 // buildFlags are the flags of `krmsafe build`.
 type buildFlags struct {
 	judgeFlags
+	catalog     catalogFlags
 	to          string
 	root        string
 	restrictor  string
@@ -69,6 +70,7 @@ any other code than 0 nothing is written.`,
 		},
 	}
 	f.register(cmd)
+	f.catalog.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVarP(&f.to, "output", "o", "", "file, or folder that exists, to write to (default: standard output)")
 	flags.StringVar(&f.root, "root", "", "workspace in which modules named by file must lie (default: $KRMSAFE_ROOT, else the nearest folder with .git)")
@@ -159,7 +161,7 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) (int, erro
 
 // kustomize builds the target. The reports are of the functions that ran.
 func (a *app) kustomize(ctx context.Context, f buildFlags, target string) (*kustomize.Result, []*pipeline.Report, error) {
-	options, err := a.buildOptions(f, target)
+	options, known, err := a.buildOptions(ctx, f, target)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -168,7 +170,7 @@ func (a *app) kustomize(ctx context.Context, f buildFlags, target string) (*kust
 		return nil, nil, err
 	}
 	defer s.close()
-	r := &buildRunner{session: s}
+	r := &buildRunner{session: s, known: known}
 	defer r.wait()
 	options.Runner, options.Found = r, func(fn kustomize.Function) { r.ahead(ctx, fn) }
 	result, err := kustomize.Build(ctx, target, options)
@@ -185,11 +187,15 @@ func (a *app) kustomize(ctx context.Context, f buildFlags, target string) (*kust
 }
 
 // buildOptions are what the flags say of a build.
-func (a *app) buildOptions(f buildFlags, target string) (kustomize.Options, error) {
+func (a *app) buildOptions(ctx context.Context, f buildFlags, target string) (kustomize.Options, cataloged, error) {
 	root, err := a.workspaceOf(f.root, target)
+	if err != nil {
+		return kustomize.Options{}, cataloged{}, err
+	}
+	known, err := f.catalog.load(ctx, a, f.registry)
 	return kustomize.Options{
-		Root: root, LoadRestrictionsNone: f.restrictor == noBounds, AllowRemote: f.allowRemote, Helm: f.helm, Getenv: a.getenv,
-	}, err
+		Root: root, LoadRestrictionsNone: f.restrictor == noBounds, AllowRemote: f.allowRemote, Helm: f.helm, Getenv: a.getenv, Resolve: known.resolve,
+	}, known, err
 }
 
 // workspaceOf is the workspace of a build: none where the target is not on this disk.
@@ -208,24 +214,21 @@ func (a *app) workspaceOf(flag, target string) (string, error) {
 // A buildRunner runs the functions of a build in one session.
 type buildRunner struct {
 	session *session
+	known   cataloged
 	reports []*pipeline.Report
 	running sync.WaitGroup
 }
 
 // ahead looks into a function's module while kustomize goes on.
 func (r *buildRunner) ahead(ctx context.Context, fn kustomize.Function) {
-	r.running.Go(func() { r.session.prefetch(ctx, request(fn, nil)) })
+	r.running.Go(func() { r.session.prefetch(ctx, r.known.request(fn, nil)) })
 }
 
 func (r *buildRunner) wait() { r.running.Wait() }
 
-func request(fn kustomize.Function, input *krm.ResourceList) pipeline.Request {
-	return pipeline.Request{Image: fn.Spec.Image, File: fn.Spec.File, NamedBy: pipeline.NamedByFunctionConfig, Role: fn.Role, Input: input}
-}
-
 // Run implements kustomize.Runner.
 func (r *buildRunner) Run(ctx context.Context, call kustomize.Call) (*krm.ResourceList, error) {
-	rep, err := r.session.run(ctx, request(call.Function, call.Input))
+	rep, err := r.session.run(ctx, r.known.request(call.Function, call.Input))
 	if err != nil {
 		if rep != nil {
 			r.reports = append(r.reports, rep)

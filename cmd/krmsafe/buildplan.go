@@ -20,7 +20,7 @@ func (a *app) plan(ctx context.Context, f buildFlags, target string) (int, error
 	if err := f.report.check(); err != nil {
 		return 0, err
 	}
-	options, err := a.buildOptions(f, target)
+	options, known, err := a.buildOptions(ctx, f, target)
 	if err != nil {
 		return 0, err
 	}
@@ -29,7 +29,7 @@ func (a *app) plan(ctx context.Context, f buildFlags, target string) (int, error
 		return 0, err
 	}
 	defer s.close()
-	p := &planner{session: s}
+	p := &planner{session: s, known: known}
 	options.Runner = p
 	_, failed := kustomize.Build(ctx, target, options)
 	if failed == nil {
@@ -56,6 +56,7 @@ func (a *app) plan(ctx context.Context, f buildFlags, target string) (int, error
 // A planner judges functions in place of running them.
 type planner struct {
 	session *session
+	known   cataloged
 	calls   []kustomize.Call
 	reports []*pipeline.Report
 }
@@ -63,7 +64,7 @@ type planner struct {
 // Run implements kustomize.Runner. Transformers and validators leave everything as
 // it is, and generators make nothing.
 func (p *planner) Run(ctx context.Context, call kustomize.Call) (*krm.ResourceList, error) {
-	rep, err := p.session.decide(ctx, request(call.Function, call.Input))
+	rep, err := p.session.decide(ctx, p.known.request(call.Function, call.Input))
 	if err != nil {
 		return nil, fmt.Errorf("%s of %q: %w", call.Entry, call.Kustomization, err)
 	}

@@ -167,10 +167,8 @@ func (a *app) tellMigration(f migrateFlags, tree *migrate.Tree, changes []krm.Fi
 		return report.WriteJSON(a.out, m)
 	}
 	if f.diff {
-		for _, c := range changes {
-			if err := report.Unified(a.out, c.Path, c.Before, c.After); err != nil {
-				return err
-			}
+		if err := a.deliver(diffOf(changes, isTerminal(a.out) && a.getenv("NO_COLOR") == "")); err != nil {
+			return err
 		}
 	}
 	return m.text(a.err, f)

@@ -17,6 +17,7 @@ type runFlags struct {
 	to        destinationFlags
 	tree      treeFlags
 	pipeline  kptfileFlags
+	catalog   catalogFlags
 	fnConfigs []string
 	results   string
 	kind      string
@@ -92,6 +93,7 @@ file is changed.`,
 	f.to.register(cmd)
 	f.tree.register(cmd)
 	f.pipeline.register(cmd)
+	f.catalog.register(cmd)
 	flags := cmd.Flags()
 	flags.StringArrayVar(&f.fnConfigs, "fn-config", nil, "file with the functionConfig (repeat to run several functions in order, each named by its own)")
 	flags.StringVarP(&f.kind, "type", "t", "mutator", "what the function is for: mutator (or transformer), validator or generator")
