@@ -37,6 +37,7 @@ type section struct {
 var sections = []section{
 	{"start", "starting the program and its children, against an empty Go program", startSection},
 	{"fuel", "metering, paired with the same engine without it", fuelSection},
+	{"host", "what krmsafe does with a ResourceList around a function, paired with kyaml", hostSection},
 	{"functions", "functions of every kind on small and large inputs, paired with the peers", functionsSection},
 }
 

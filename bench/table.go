@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -242,10 +243,17 @@ func (b *bench) states(ctx context.Context, f *function, n int, name string, arg
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
-		return os.Mkdir(dir, 0o700)
+		for _, d := range []string{dir, filepath.Join(dir, "cache"), filepath.Join(dir, "config")} {
+			if err := os.Mkdir(d, 0o700); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	column := func(state, cache, engine string) *contender {
 		c := &contender{name: name + " " + state, argv: argv(cache, audit, engine), audit: audit}
+		// Compiled code and its key are kept in the user's own folders.
+		c.env = []string{"XDG_CACHE_HOME=" + filepath.Join(cache, "cache"), "XDG_CONFIG_HOME=" + filepath.Join(cache, "config")}
 		if cache == empty {
 			c.ready = func() error { return clear(empty) }
 		}
@@ -254,7 +262,10 @@ func (b *bench) states(ctx context.Context, f *function, n int, name string, arg
 	warm := column("warm", full, "auto")
 	warm.fill(ctx, b, func(c *contender) {
 		_ = clear(full)
-		c.argv = argv(full, audit, "compiler")
+		c.argv, c.env = argv(full, audit, "compiler"), append(slices.Clone(c.env), "FILL=always")
+		if b.keepsCode(ctx, c.argv[0]) {
+			c.argv = append(c.argv, "--compile-cache", "fill")
+		}
 	})
 	all := []*contender{warm, column("cold", empty, "auto")}
 	if n == 10 {
@@ -268,6 +279,12 @@ func (b *bench) states(ctx context.Context, f *function, n int, name string, arg
 		all = append(all, interpreter)
 	}
 	return all
+}
+
+// keepsCode tells a krmsafe that keeps compiled code from older ones.
+func (b *bench) keepsCode(ctx context.Context, program string) bool {
+	help, err := exec.CommandContext(ctx, program, "run", "--help").Output()
+	return err == nil && strings.Contains(string(help), "--compile-cache ")
 }
 
 // ms prints a time, or that there is none.

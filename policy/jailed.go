@@ -48,7 +48,8 @@ func serve(ctx context.Context, in *jail.Inside) error {
 	if err := d.Close(); err != nil {
 		return err
 	}
-	// The kernel's limit is a cliff: the collector must see it coming.
+	// The kernel's limit is a cliff: the collector must see it coming. Short of it, it may take its time.
+	debug.SetGCPercent(200)
 	debug.SetMemoryLimit(memory / 10 * 9)
 	if err := in.Tighten(); err != nil {
 		return fmt.Errorf("tightening the jail: %w", err)

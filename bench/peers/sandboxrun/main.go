@@ -34,17 +34,15 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	if _, err := s.Prepare(ctx); err != nil {
-		return err
-	}
 	file, err := os.ReadFile(args[3])
 	if err != nil {
 		return err
 	}
-	module, err := sandbox.Inspect(file)
+	module, err := s.Inspect(file)
 	if err != nil {
 		return err
 	}
+	s.Expect(ctx, module)
 	var input bytes.Buffer
 	if _, err := input.ReadFrom(os.Stdin); err != nil {
 		return err

@@ -1,9 +1,25 @@
 package main
 
-import "github.com/krmsafe/krmsafe/sandbox"
+import (
+	"os"
+	"path/filepath"
+	"time"
 
-// open gives a sandbox that keeps compiled code in a folder. This version of the
-// sandbox keeps none.
-func open(_ string, engine sandbox.Engine) (*sandbox.Sandbox, error) {
-	return sandbox.New(sandbox.Config{Engine: engine})
+	"github.com/krmsafe/krmsafe/sandbox"
+)
+
+// open gives a sandbox that keeps compiled code in a folder, as soon as it sees a
+// module where FILL is in the environment, and else when it sees it again.
+func open(folder string, engine sandbox.Engine) (*sandbox.Sandbox, error) {
+	fill := sandbox.FillSeen
+	if os.Getenv("FILL") != "" {
+		fill = sandbox.FillAlways
+	}
+	cache, err := sandbox.OpenCache(sandbox.CacheConfig{
+		Dir: filepath.Join(folder, "code"), KeyFile: filepath.Join(folder, "code.key"), MaxBytes: 2 << 30, Fill: fill, Build: "bench", Now: time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sandbox.New(sandbox.Config{Engine: engine, Cache: cache})
 }
