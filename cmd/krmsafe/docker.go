@@ -35,6 +35,7 @@ func (a *app) dockerCommand() *cobra.Command {
 				return err
 			}
 			image, refused := containerOf(args)
+			f.byKpt = !slices.Contains(args, "-a") // which is in kustomize's line alone
 			named := func(w *wrapped, req *pipeline.Request) error {
 				if refused != nil {
 					return refused

@@ -36,6 +36,7 @@ type execFlags struct {
 	module nameFlags
 	view   viewFlags
 	kind   string
+	byKpt  bool // the client is known to be kpt
 }
 
 func (f *execFlags) register(cmd *cobra.Command) {

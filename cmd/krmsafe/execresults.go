@@ -27,7 +27,7 @@ func (f *execFlags) sayResults(list *krm.ResourceList) {
 		switch {
 		case krm.NamesProgram(list.FunctionConfig):
 			f.results = resultsStderr
-		case list.Packaged():
+		case f.byKpt || list.Packaged():
 			f.results = resultsList
 		default:
 			f.results = resultsBoth

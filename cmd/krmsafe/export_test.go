@@ -26,3 +26,6 @@ func ConfigKeys() map[string]bool {
 
 // Anchored is anchored.
 var Anchored = anchored
+
+// ContainerOf is containerOf.
+var ContainerOf = containerOf

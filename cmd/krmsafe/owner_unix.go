@@ -31,20 +31,47 @@ func ownedFile(file *os.File) error {
 	if err := owned(file.Name(), info); err != nil {
 		return err
 	}
-	return ownedFolder(filepath.Dir(file.Name()))
-}
-
-// ownedFolder refuses a folder in which others can replace files. Under a sticky
-// bit, as /tmp has it, they cannot.
-func ownedFolder(name string) error {
-	info, err := os.Stat(name)
+	real, err := filepath.EvalSymlinks(file.Name())
 	if err != nil {
 		return err
 	}
-	if info.Mode()&fs.ModeSticky != 0 {
-		return nil
+	for _, name := range []string{file.Name(), real} {
+		if err := ownedFolder(filepath.Dir(name)); err != nil {
+			return err
+		}
 	}
-	return owned(name, info)
+	return nil
+}
+
+// ownedFolder refuses a folder in which others can replace files, or that itself
+// lies in one that everybody can write to. Under a sticky bit, as /tmp has it, only
+// owners replace what is there.
+func ownedFolder(name string) error {
+	name, err := filepath.Abs(name)
+	if err != nil {
+		return err
+	}
+	for dir := name; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		sticky := info.Mode()&fs.ModeSticky != 0
+		if dir == name && !sticky {
+			if err := owned(dir, info); err != nil {
+				return err
+			}
+		}
+		if mode := info.Mode().Perm(); mode&0o002 != 0 && !sticky {
+			return &pipeline.UsageError{
+				Message: fmt.Sprintf("%s can be written by everybody (mode %04o), and %s lies in it", dir, mode, name),
+				Hint:    "chmod o-w " + dir,
+			}
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
 }
 
 func owned(name string, info fs.FileInfo) error {

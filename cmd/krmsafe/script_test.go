@@ -66,6 +66,7 @@ func TestScript(t *testing.T) {
 			"unchanged":    unchanged,
 			"swap":         swap,
 			"push-catalog": pushCatalog,
+			"mixed":        mixed(t),
 		},
 	})
 }
