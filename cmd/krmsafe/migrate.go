@@ -14,11 +14,13 @@ import (
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/internal/plain"
 	"github.com/krmsafe/krmsafe/internal/report"
+	"github.com/krmsafe/krmsafe/verify"
 )
 
 // migrateFlags are the flags of `krmsafe migrate`.
 type migrateFlags struct {
 	registry  registryFlags
+	trust     string
 	to        string
 	functions string
 	suffix    string
@@ -67,6 +69,7 @@ does not answer; nothing is written), 2 usage, 3 with --check if anything is lef
 	flags := cmd.Flags()
 	flags.StringVar(&f.to, "to", string(migrate.FormWasip1), "what to write: wasip1 (for krmsafe build and krmsafe run), exec (krmsafe as a program of kustomize and kpt) or kpt-exec (the same, in Kptfiles alone)")
 	flags.StringVar(&f.functions, "functions", "", "file with a FunctionMap: which module stands in for which image or program")
+	flags.StringVar(&f.trust, "trust", "", "file with a TrustPolicy, for its mirrors: where to look for modules instead")
 	flags.StringVar(&f.suffix, "tag-suffix", "-wasm", "look for a module under the image's tag with this suffix; empty looks for none")
 	flags.BoolVar(&f.unpinned, "allow-unpinned", false, "write references of the function map that have no digest as they are; lowers safety")
 	flags.BoolVar(&f.keepTag, "keep-tag", false, "keep the tag before the digest: a run then refuses a tag that has moved")
@@ -236,13 +239,19 @@ func (a *app) variants(f migrateFlags, dir string) (*variants, error) {
 			return nil, err
 		}
 	}
+	var trust verify.TrustPolicy
+	if f.trust != "" {
+		if trust, err = readTrustPolicy(f.trust); err != nil {
+			return nil, err
+		}
+	}
 	for _, side := range []struct {
 		publicOnly bool
 		to         *finder
 	}{{false, &v.own}, {true, &v.tree}} {
 		registry := f.registry
 		registry.publicOnly = side.publicOnly
-		client, err := registry.client(a, nil)
+		client, err := registry.client(a, trust.Mirrors)
 		if err != nil {
 			return nil, err
 		}
