@@ -22,6 +22,7 @@ func (x *Exchange) merge(it *Item) error {
 	if err != nil {
 		return err
 	}
+	it.fate.commented = commented(was, out)
 	if it.fate.in.altered {
 		out = x.undo(it.fate.in, was, out)
 	}
@@ -87,6 +88,7 @@ func (x *Exchange) add(it *Item, n *yaml.Node) error {
 	if err != nil {
 		return err
 	}
+	it.fate.commented = commented(nil, n)
 	n, _ = withBookkeeping(n, nil)
 	d := differ{resource: it.Identity, veil: veilOf(it.Identity, n)}
 	d.record(nil, n)

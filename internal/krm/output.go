@@ -13,6 +13,9 @@ type Output struct {
 	Changes []Change      // grouped by resource: those removed, then the others in the order of List; see Change
 	Summary ChangeSummary // Changes summed up
 	Results []Result      // what the function reported; placeholders in it are masked
+	// Commented lists the resources in which the function wrote comments. They do not leave: they are no values that a
+	// policy could judge, and some tools take orders from them.
+	Commented []Identity
 }
 
 // Output reads what the function wrote and compares it with what it was shown. It refuses, as an *OutputError,
@@ -32,6 +35,8 @@ type fate struct {
 	in      *shown   // what was shown for it, nil where the function made it
 	leaves  *Item    // what leaves krmsafe, nil while that is open
 	changes []Change // how it differs from in
+
+	commented bool // the function wrote comments
 }
 
 // freeNodes is how many nodes an answer may have whatever the function was shown: about 15,000 resources. Beyond
@@ -249,6 +254,11 @@ func (x *Exchange) collect(answer *ResourceList) (*Output, error) {
 	out.Summary.Reordered = reordered(from)
 	for _, g := range groups {
 		out.Changes = append(out.Changes, g...)
+	}
+	for _, it := range answer.Items {
+		if it.fate.commented {
+			out.Commented = append(out.Commented, it.Identity)
+		}
 	}
 	return out, nil
 }

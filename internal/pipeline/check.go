@@ -31,6 +31,10 @@ func (j *judgement) check(ctx context.Context, result *sandbox.Result) error {
 	}
 	j.forgetConfig(out)
 	j.weigh(out.Results)
+	if n := len(out.Commented); n > 0 {
+		j.warn("output.comments", fmt.Sprintf("%s wrote comments in %d resource(s), such as %s; they are left out", j.name(), n, out.Commented[0]),
+			"comments are no values that a policy can judge, and some tools take orders from them; write them yourself")
+	}
 	j.report.Results = j.results(out.Results)
 	j.report.Changes, j.report.Summary = changes(out.Changes), summary(out)
 	j.warnRestored(out.Changes)
