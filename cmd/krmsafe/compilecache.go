@@ -20,6 +20,8 @@ type compileCacheFlags struct {
 	dir string
 	key string
 	mib int64
+
+	home func() (string, error) // where set, the user's home in place of what the environment says
 }
 
 // Words of --compile-cache.
@@ -83,20 +85,33 @@ func (f *compileCacheFlags) open() (cache *sandbox.Cache, warning *sandbox.Cache
 // links, as homes do; below them there must be none.
 func (f *compileCacheFlags) places() (dir, key string, ok bool) {
 	if dir, key = f.dir, f.key; dir == "" {
-		base, err := realFolder(os.UserCacheDir())
+		base, err := realFolder(f.folder(".cache", os.UserCacheDir))
 		if err != nil {
 			return "", "", false
 		}
 		dir = filepath.Join(base, "krmsafe", "code")
 	}
 	if key == "" {
-		base, err := realFolder(os.UserConfigDir())
+		base, err := realFolder(f.folder(".config", os.UserConfigDir))
 		if err != nil {
 			return "", "", false
 		}
 		key = filepath.Join(base, "krmsafe", "code.key")
 	}
 	return dir, key, true
+}
+
+// folder is one of the user's own: below the home that is set, or else as the
+// environment says.
+func (f *compileCacheFlags) folder(name string, said func() (string, error)) (string, error) {
+	if f.home == nil {
+		return said()
+	}
+	home, err := f.home()
+	if err == nil && !filepath.IsAbs(home) {
+		err = fmt.Errorf("the home %q is not absolute", home)
+	}
+	return filepath.Join(home, name), err
 }
 
 // realFolder is a folder without the symbolic links on its way, made if it does not

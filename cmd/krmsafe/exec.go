@@ -142,6 +142,9 @@ func (w *wrapped) serve(ctx context.Context) error {
 		return errors.Join(failed, w.refuse(failed))
 	}
 	w.flags.sayResults(w.list)
+	// Compiled code is believed by a key in the user's home, and a tree can name
+	// another home in the environment.
+	w.flags.cache.home = w.app.places.home
 	code, err := w.app.account(w.flags.judgeFlags, ending{product: w.product}, func() (reports []*pipeline.Report, err error) {
 		w.rep, err = w.run(ctx)
 		failed = err

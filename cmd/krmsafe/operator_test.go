@@ -21,7 +21,7 @@ func TestConfigKeysAreClassified(t *testing.T) {
 		"certificate-github-workflow-name", "certificate-github-workflow-ref", "certificate-github-workflow-repository",
 		"certificate-github-workflow-sha", "certificate-github-workflow-trigger",
 		"certificate-identity", "certificate-identity-regexp", "certificate-oidc-issuer", "certificate-oidc-issuer-regexp",
-		"engine", "fail-on", "jail", "mode", "permissive-policy", "platform", "policy", "registry-token-host", "report", "require-jail", "results",
+		"compile-cache", "engine", "fail-on", "jail", "mode", "permissive-policy", "platform", "policy", "registry-token-host", "report", "require-jail", "results",
 	}
 	keys := krmsafe.ConfigKeys()
 	got := slices.Sorted(maps.Keys(keys))

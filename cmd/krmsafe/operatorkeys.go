@@ -40,6 +40,7 @@ var groups = map[string]string{
 	"policy": "policy", "data": "policy", "permissive-policy": "policy", "mode": "policy", "fail-on": "policy",
 	"require-jail": "sandbox", "engine": "sandbox",
 	"registry-cacert": "network", "allow-http-registry": "network", "registry-token-host": "network", "offline": "network", "platform": "network",
+	"compile-cache": "cache", "compile-cache-dir": "cache", "compile-cache-key": "cache", "compile-cache-size": "cache",
 	"frozen": "lock", "lock-file": "lock", "audit-log": "audit", "audit-required": "audit",
 }
 
@@ -78,7 +79,7 @@ func replaced(key string, said map[string]bool) bool {
 // take as well.
 var paths = map[string][]string{
 	"trust": nil, "key": nil, "trusted-root": nil, "bundle": nil, "data": nil, "registry-config": nil, "registry-cacert": nil,
-	"lock-file": nil, "report-file": nil, "functions": nil, "audit-log": {"-"}, "cache-dir": {"auto", "none"},
+	"lock-file": nil, "report-file": nil, "functions": nil, "compile-cache-dir": nil, "compile-cache-key": nil, "audit-log": {"-"}, "cache-dir": {"auto", "none"},
 }
 
 // anchored is a value of which a relative path is taken from the configuration's

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -97,6 +99,13 @@ func owned(name string, info fs.FileInfo) error {
 // passwdHome is the user's home as the user database of the system has it. The
 // environment is not asked: a tree may have written it.
 func passwdHome() (string, error) {
+	if runtime.GOOS == "darwin" { // its users are not in the file, and Go asks the system there
+		u, err := user.Current()
+		if err != nil {
+			return "", err
+		}
+		return u.HomeDir, nil
+	}
 	const most = 16 << 20
 	data, err := readBounded("/etc/passwd", most)
 	if err != nil {
