@@ -137,6 +137,22 @@ func withBookkeeping(out, in *yaml.Node) (*yaml.Node, []tampering) {
 	}), told
 }
 
+// placeAsText is an object of which the annotations that say where it is to be written are text, as all annotations are,
+// where a function wrote numbers.
+func placeAsText(n *yaml.Node) *yaml.Node {
+	ann := annotationsOf(n)
+	if !slices.ContainsFunc(originKeys, func(k string) bool { v := field(ann, k); return v != nil && v.Tag != strTag }) {
+		return n
+	}
+	return editAnnotations(n, func(a *yaml.Node) {
+		for _, k := range originKeys {
+			if v := field(a, k); v != nil && v.Tag != strTag {
+				a.Content = withField(a.Content, k, quotedNode(v.Value))
+			}
+		}
+	})
+}
+
 // sameText says whether two values are the same once a number is taken for the text it is written as.
 func sameText(a, b *yaml.Node) bool {
 	return equal(a, b) || a.Kind == yaml.ScalarNode && b.Kind == yaml.ScalarNode && a.Value == b.Value

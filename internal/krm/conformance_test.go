@@ -4,91 +4,53 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/testkit/conformance"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// TestConformance runs the suite of testdata/conformance: each archive says, for one duty of whoever runs KRM
-// functions, what krmsafe is given (in.yaml), what a function answers (answer.yaml; the input it was shown where that
-// is missing), and what comes of it: what the function was shown, what leaves and which results were reported, or the
-// error's code and text.
+// fromCodec are the expectations that this package meets. What the whole pipeline makes of a case is tested there.
+var fromCodec = []string{"want/shown.yaml", "want/results", "want/change", "want/out.yaml", "want/error"}
+
+// TestConformance runs each case of the suite whose function does nothing but answer.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	names, err := filepath.Glob("testdata/conformance/*.txtar")
+	cases, err := conformance.Load("../../testdata/conformance")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(names) < 30 {
-		t.Fatalf("the suite has %d archives", len(names))
+	if len(cases) < 90 {
+		t.Fatalf("the suite has %d cases", len(cases))
 	}
-	for _, name := range names {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+	for _, c := range cases {
+		if c.Function != "" {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			ar, err := txtar.ParseFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			files := map[string]string{}
-			for _, f := range ar.Files {
-				files[f.Name] = unescape.Replace(string(f.Data))
-			}
-			got := conform(files)
+			got := conform(c)
 			if *update {
-				kept := ar.Files[:0]
-				for _, f := range ar.Files {
-					if !strings.HasPrefix(f.Name, "want/") {
-						kept = append(kept, f)
-					}
-				}
-				ar.Files = slices.Concat(kept, got)
-				if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
+				if err := c.Update(got, fromCodec...); err != nil {
 					t.Fatal(err)
 				}
 				return
 			}
-			want := map[string]string{}
-			for n, data := range files {
-				if strings.HasPrefix(n, "want/") {
-					want[n] = data
-				}
-			}
-			have := map[string]string{}
-			for _, f := range got {
-				have[f.Name] = unescape.Replace(string(f.Data))
-			}
-			if diff := cmp.Diff(want, have); diff != "" {
-				t.Errorf("%s(-want +got):\n%s", ar.Comment, diff)
+			if diff := cmp.Diff(c.Want(fromCodec...), got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", c.Why, diff)
 			}
 		})
 	}
 }
 
-// unescape lets archives hold what their format, or an editor, would not keep.
-var unescape = strings.NewReplacer("␀", "\x00", "␍", "\r", "␣", " ", "�", "\xff", "␂", "\xef\xbb\xbf")
-
-func conform(files map[string]string) []txtar.File {
-	var got []txtar.File
-	add := func(name, data string) {
-		data = strings.NewReplacer("\x00", "␀", "\r", "␍").Replace(data)
-		lines := strings.SplitAfter(data, "\n")
-		for i, l := range lines {
-			if body := strings.TrimRight(l, "\n"); strings.HasSuffix(body, " ") {
-				lines[i] = body[:len(body)-1] + "␣" + l[len(body):]
-			}
-		}
-		got = append(got, txtar.File{Name: "want/" + name, Data: []byte(strings.Join(lines, ""))})
-	}
-	fail := func(err error) []txtar.File {
+func conform(c *conformance.Case) map[string]string {
+	got := map[string]string{}
+	fail := func(err error) map[string]string {
 		code, hint := "none", ""
 		if e, ok := errors.AsType[*krm.SyntaxError](err); ok {
 			code, hint = e.Code, e.Hint
@@ -96,10 +58,10 @@ func conform(files map[string]string) []txtar.File {
 		if e, ok := errors.AsType[*krm.OutputError](err); ok {
 			code, hint = e.Code, e.Hint
 		}
-		add("error", fmt.Sprintf("%s\n%v\n%s\n", code, err, hint))
+		got["want/error"] = fmt.Sprintf("%s\n%v\n%s\n", code, err, hint)
 		return got
 	}
-	list, err := krm.ReadStream([]byte(files["in.yaml"]), krm.DefaultLimits())
+	list, err := krm.ReadStream([]byte(c.Files[conformance.Input]), krm.DefaultLimits())
 	if err != nil {
 		return fail(err)
 	}
@@ -107,24 +69,28 @@ func conform(files map[string]string) []txtar.File {
 	if err != nil {
 		return fail(err)
 	}
-	answer, given := files["answer.yaml"]
+	answer, given := c.Files[conformance.Answer]
 	if !given {
 		answer = string(x.Input())
-		add("shown.yaml", answer)
+		got["want/shown.yaml"] = answer
 	}
 	if results, err := x.Results([]byte(answer), krm.DefaultLimits()); err == nil && len(results) > 0 {
-		text := ""
-		for _, r := range results {
-			text += fmt.Sprintf("%s: %s\n", r.Severity, r.Message)
-		}
-		add("results", text)
+		got["want/results"] = told(results)
+	}
+	if _, failed := c.Files[conformance.Exit]; failed {
+		got["want/error"] = "guest.exit\n"
+		return got
 	}
 	out, err := x.Output([]byte(answer), krm.DefaultLimits())
 	if err != nil {
 		return fail(err)
 	}
 	for _, c := range out.Changes {
-		add("change", fmt.Sprintf("%s %s %s: %s to %s\n", c.Op, c.Resource.String(), c.Pointer, c.Before, c.After))
+		restored := ""
+		if c.Restored {
+			restored = ", put back"
+		}
+		got["want/change"] += fmt.Sprintf("%s %s %s: %s to %s%s\n", c.Op, c.Resource.String(), c.Pointer, c.Before, c.After, restored)
 	}
 	emit := out.List.Encode
 	if list.Plain {
@@ -134,6 +100,28 @@ func conform(files map[string]string) []txtar.File {
 	if err != nil {
 		return fail(err)
 	}
-	add("out.yaml", string(text))
+	got["want/out.yaml"] = string(text)
 	return got
+}
+
+// told is what a function reported, one result a line, with those of its fields that there are.
+func told(results []krm.Result) string {
+	var b strings.Builder
+	for _, r := range results {
+		fmt.Fprintf(&b, "%s: %s", r.Severity, r.Message)
+		if ref := r.ResourceRef; ref != nil {
+			fmt.Fprintf(&b, ", resource %s %s %s/%s", ref.APIVersion, ref.Kind, ref.Namespace, ref.Name)
+		}
+		if f := r.Field; f != nil {
+			fmt.Fprintf(&b, ", field %s from %q to %q", f.Path, f.CurrentValue, f.ProposedValue)
+		}
+		if f := r.File; f != nil {
+			fmt.Fprintf(&b, ", file %s at %d", f.Path, f.Index)
+		}
+		for k, v := range r.Tags {
+			fmt.Fprintf(&b, ", tag %s=%s", k, v)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }

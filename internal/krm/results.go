@@ -91,10 +91,14 @@ func parseResults(output []byte, limits Limits) ([]Result, error) {
 	return readResults(node, limits.Results)
 }
 
-// readResults reads the results field, which older functions write as a mapping with a name and items.
+// readResults reads the results field, which older functions write as a mapping with a name and items, or results.
 func readResults(n *yaml.Node, limit int) ([]Result, error) {
 	if n != nil && n.Kind == yaml.MappingNode {
-		n = field(n, "items")
+		list := field(n, "items")
+		if list == nil {
+			list = field(n, "results")
+		}
+		n = list
 	}
 	if n == nil || n.Kind == yaml.ScalarNode && n.Tag == nullTag {
 		return nil, nil

@@ -25,6 +25,7 @@ func (j *judgement) check(ctx context.Context, result *sandbox.Result) error {
 	switch {
 	case errors.As(err, &bad):
 		j.refuse(StageCheck, bad.Code, j.about(bad.Error()), bad.Hint)
+		j.salvage(result)
 		return nil
 	case err != nil:
 		return fmt.Errorf("reading the output of %s: %w", j.name(), err)

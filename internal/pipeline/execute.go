@@ -40,11 +40,16 @@ func (j *judgement) run(ctx context.Context) (*sandbox.Result, error) {
 	}
 	if stop := result.Stop; stop != nil {
 		j.refuse(StageRun, stop.Code, j.about(stop.Message), stop.Hint)
-		if found, err := j.exchange.Results(result.Stdout, j.p.cfg.KRM); err == nil {
-			j.report.Results = j.results(found)
-		}
+		j.salvage(result)
 	}
 	return result, nil
+}
+
+// salvage reads the results of a function of whose output nothing else is taken: they may say why.
+func (j *judgement) salvage(result *sandbox.Result) {
+	if found, err := j.exchange.Results(result.Stdout, j.p.cfg.KRM); err == nil {
+		j.report.Results = j.results(found)
+	}
 }
 
 // show makes the function's input of what both the policy and the operator let

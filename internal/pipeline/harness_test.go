@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -39,6 +40,7 @@ type setup struct {
 	mode     pipeline.Mode
 	jail     string
 	engine   string
+	random   io.Reader // of placeholders
 }
 
 func (s setup) pipeline(t *testing.T) *pipeline.Pipeline {

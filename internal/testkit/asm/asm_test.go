@@ -11,7 +11,7 @@ import (
 // they do is tested where there is an engine, in sandbox.
 func TestProgramsAreValid(t *testing.T) {
 	for name, module := range map[string][]byte{
-		"Cat": asm.Cat(), "Spin": asm.Spin(), "Exit": asm.Exit(0xefffffff), "Emit": asm.Emit(make([]byte, 70_000), []byte("no"), 1), "Trap": asm.Trap(),
+		"Cat": asm.Cat(), "Spin": asm.Spin(), "Exit": asm.Exit(0xefffffff), "Emit": asm.Emit(make([]byte, 70_000), []byte("no"), 1), "Environ": asm.Environ([]byte("x")), "StdioPaths": asm.StdioPaths(), "Trap": asm.Trap(),
 		"GrowForever": asm.GrowForever(), "Flood": asm.Flood(1),
 	} {
 		m, err := wasm.Decode(module, wasm.DefaultLimits())
