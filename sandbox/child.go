@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/krmsafe/krmsafe/internal/jail"
@@ -44,6 +45,9 @@ func serve(ctx context.Context, in *jail.Inside) error {
 	m := newMachine(j, func(p []byte) error { return in.Send(kindStderr, p) })
 	// The kernel's limit is a cliff: the collector must see it coming.
 	debug.SetMemoryLimit(hostBytes(j.limits, len(module), len(stdin)) / 10 * 9)
+	if len(module) <= smallModuleBytes {
+		debug.SetGCPercent(smallModulePercent)
+	}
 	if err := m.compile(ctx, module); err != nil {
 		return in.Send(kindResult, outcome{code: CodeModuleEngine, detail: firstLine(err.Error())}.encode()...)
 	}
@@ -52,9 +56,7 @@ func serve(ctx context.Context, in *jail.Inside) error {
 			return err
 		}
 	}
-	// What the host allocates while the guest runs is little; collecting it would
-	// interrupt machine code that cannot be interrupted.
-	debug.SetGCPercent(-1)
+	stopCollecting()
 	if err := in.Tighten(); err != nil {
 		return fmt.Errorf("tightening the jail: %w", err)
 	}
@@ -65,6 +67,31 @@ func serve(ctx context.Context, in *jail.Inside) error {
 		return err
 	}
 	return in.Send(kindResult, m.run(ctx, stdin).encode()...)
+}
+
+// Collecting what compiling a small module leaves behind, 4 MB at a time, takes a
+// fifth of the processor time of the whole run; five times as much memory as is
+// in use is little.
+const (
+	smallModuleBytes   = 1 << 20
+	smallModulePercent = 400
+)
+
+// worthGivingBack is how much memory decoding and compiling may leave behind
+// while the guest runs. To give it back costs some milliseconds.
+const worthGivingBack = 48 << 20
+
+// stopCollecting ends collections for good: what the host allocates while the
+// guest runs is little, and collecting it would interrupt machine code that cannot
+// be interrupted. What compiling has left behind is given back first, as it would
+// add to the guest's memory to the end.
+func stopCollecting() {
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	if s.HeapSys-s.HeapReleased > worthGivingBack {
+		debug.FreeOSMemory()
+	}
+	debug.SetGCPercent(-1)
 }
 
 // handUp gives the compiled code to the parent, before a single instruction of it
