@@ -27,7 +27,7 @@ type kptfileFlags struct {
 func (f *kptfileFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.on, "pipeline", false, "run the functions that the directory's Kptfile names, as kpt fn render does: mutators, then validators")
-	flags.StringVar(&f.functions, "function-map", "", "file that says which WebAssembly module stands in for a container image of a Kptfile")
+	flags.StringVar(&f.functions, "functions", "", "file with a FunctionMap: which module stands in for which container image or program of a Kptfile")
 }
 
 // prepareKptfile reads the directory and makes a step of each function of its
@@ -67,15 +67,10 @@ func (b *batch) prepareKptfile() error {
 }
 
 func (b *batch) functionMap() (*krm.FunctionMap, error) {
-	file := b.flags.pipeline.functions
-	if file == "" {
+	if b.flags.pipeline.functions == "" {
 		return &krm.FunctionMap{}, nil
 	}
-	data, err := readBounded(file, krm.MaxFunctionMapBytes)
-	if err != nil {
-		return nil, fmt.Errorf("reading the function map: %w", err)
-	}
-	return krm.ParseFunctionMap(file, data)
+	return readFunctionMap(b.flags.pipeline.functions)
 }
 
 // addPackage adds the functions of one Kptfile. The files of their
@@ -144,6 +139,15 @@ var plainExec = regexp.MustCompile(`^[A-Za-z0-9@:._/=+ -]+$`)
 // kptModule finds the module of a function: what the operator's map says, else what
 // the package names.
 func (b *batch) kptModule(req *pipeline.Request, folder string, f krm.KptFunction, functions *krm.FunctionMap) error {
+	spec, known := functions.Lookup(f.Image)
+	if f.Exec != "" {
+		spec, known = functions.LookupExec(f.Exec)
+	}
+	if known {
+		req.NamedBy = pipeline.NamedByFlag
+		req.Image, req.File = mapped(spec, filepath.Dir(b.flags.pipeline.functions))
+		return nil
+	}
 	if f.Exec != "" {
 		image, err := wrappedImage(f.Exec)
 		req.Image = image
@@ -151,13 +155,6 @@ func (b *batch) kptModule(req *pipeline.Request, folder string, f krm.KptFunctio
 			return err
 		}
 		return confine(req, b.named(folder))
-	}
-	if spec, mapped := functions.Lookup(f.Image); mapped {
-		req.NamedBy, req.Image, req.File = pipeline.NamedByFlag, spec.Image, spec.File
-		if req.File != "" && !filepath.IsAbs(req.File) {
-			req.File = filepath.Join(filepath.Dir(b.flags.pipeline.functions), req.File)
-		}
-		return nil
 	}
 	req.Image = f.Image
 	host, _, found := strings.Cut(f.Image, "/")
@@ -167,7 +164,7 @@ func (b *batch) kptModule(req *pipeline.Request, folder string, f krm.KptFunctio
 	if !found || !strings.ContainsAny(host, ".:") && host != "localhost" {
 		return &pipeline.UsageError{
 			Message: fmt.Sprintf("the image %q names no registry", f.Image),
-			Hint:    "write the module's whole reference, or say with --function-map which module stands in for it",
+			Hint:    "write the module's whole reference, or say with --functions which module stands in for it",
 		}
 	}
 	return confine(req, b.named(folder))
@@ -178,7 +175,7 @@ func (b *batch) kptModule(req *pipeline.Request, folder string, f krm.KptFunctio
 func wrappedImage(line string) (string, error) {
 	refuse := &pipeline.UsageError{
 		Message: fmt.Sprintf("the function is the program %q, which krmsafe does not run", line),
-		Hint:    `name a module: image: REF, or exec: "krmsafe exec --image REF" and nothing else`,
+		Hint:    `name a module: image: REF, or exec: "krmsafe exec --image REF" and nothing else; or say with --functions which module stands in for the program`,
 	}
 	if !plainExec.MatchString(line) {
 		return "", refuse
