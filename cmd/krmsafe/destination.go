@@ -15,7 +15,6 @@ import (
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/internal/plain"
-	"github.com/krmsafe/krmsafe/internal/report"
 )
 
 // destinationFlags say where the result goes. -o has kpt's words.
@@ -109,9 +108,9 @@ func (b *batch) rewrite() (func() error, error) {
 	if err := b.dir.Check(plan, options); err != nil {
 		return nil, fmt.Errorf("rewriting %s: %w", b.path, err)
 	}
-	text, err := b.difference(plan)
-	if err != nil {
-		return nil, err
+	var text []byte
+	if f.diff {
+		text = diffOf(plan, isTerminal(b.app.out) && b.app.getenv("NO_COLOR") == "")
 	}
 	return func() error {
 		if !f.dryRun {
@@ -125,24 +124,6 @@ func (b *batch) rewrite() (func() error, error) {
 		}
 		return b.app.deliver(text)
 	}, nil
-}
-
-// difference is what --diff prints: what patch -p1 and git apply take, or that in
-// colours for a person at a terminal.
-func (b *batch) difference(plan []krm.FileChange) ([]byte, error) {
-	if !b.flags.to.diff {
-		return nil, nil
-	}
-	var out bytes.Buffer
-	for _, c := range plan {
-		if err := report.Unified(&out, c.Path, c.Before, c.After); err != nil {
-			return nil, fmt.Errorf("comparing %s: %w", c.Path, err)
-		}
-	}
-	if isTerminal(b.app.out) && b.app.getenv("NO_COLOR") == "" {
-		return shown(out.Bytes()), nil
-	}
-	return out.Bytes(), nil
 }
 
 // tell says what became of the files. It is a courtesy: what cannot be told is done

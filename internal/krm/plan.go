@@ -35,6 +35,7 @@ func (e *WriteError) Error() string { return fmt.Sprintf("%q: %s", e.Path, e.Mes
 // The error is a *WriteError where a resource cannot be placed, such as into a file that was there and was not read.
 func (d *Directory) Plan(out *ResourceList) ([]FileChange, error) {
 	p := planner{d: d, now: make(map[*Item]*Item, len(out.Items)), left: map[*Item]bool{}, made: map[string][]*Item{}}
+	var came []*Item // to where they were not
 	for _, it := range out.Items {
 		if !it.made {
 			p.left[it.original()] = true
@@ -43,15 +44,22 @@ func (d *Directory) Plan(out *ResourceList) ([]FileChange, error) {
 			p.now[it.original()] = it
 			continue
 		}
-		name, err := p.place(it)
-		if err != nil {
-			return nil, err
-		}
-		p.made[name] = append(p.made[name], it)
+		came = append(came, it)
 	}
 	was := map[place][]*Item{}
 	for _, it := range d.List.Items {
 		was[it.place()] = append(was[it.place()], it)
+	}
+	for _, it := range came {
+		name, err := p.place(it)
+		if err != nil {
+			return nil, err
+		}
+		if old := was[place{name, it.Index}]; it.made && len(old) == 1 && p.renamed(old[0], it) {
+			p.now[old[0]], p.left[old[0]] = it, true
+			continue
+		}
+		p.made[name] = append(p.made[name], it)
 	}
 	var changes []FileChange
 	for name, src := range d.files {
@@ -193,6 +201,34 @@ func (p *planner) rebuild(name string, src *source, was map[place][]*Item) (afte
 	return added, gone, nil
 }
 
+// renamed says whether a new resource is one that went under another name: it asks for the very place of one of the same
+// kind that is not there any more. It stays in its place, with the comments of what did not change.
+func (p *planner) renamed(old, made *Item) bool {
+	return made.Path != "" && !old.listed && !p.left[old] && old.Group == made.Group && old.Kind == made.Kind
+}
+
+// renamedText is the text of a renamed resource.
+func renamedText(old, made *Item, dash int) ([]byte, error) {
+	was, err := old.tree()
+	if err != nil {
+		return nil, err
+	}
+	n, err := made.tree()
+	if err != nil {
+		return nil, err
+	}
+	if made.placed {
+		n = withoutOrigin(n)
+	}
+	d := differ{}
+	if merged := d.merge(was, n); old.raw != nil && old.form == docText {
+		if text, ok := splice(old.raw, was, merged, d.origin); ok && readBack(text, docText, merged) != nil {
+			return text, nil
+		}
+	}
+	return made.document(dash)
+}
+
 // staying counts the resources of a document that stay in it.
 func (p *planner) staying(before []*Item) int {
 	n := 0
@@ -217,8 +253,10 @@ func (p *planner) document(name string, doc document, before []*Item) ([]byte, e
 	var err error
 	if before[0].listed {
 		text, err = p.listDocument(doc, before)
+	} else if now := p.now[before[0]]; now.made {
+		text, err = renamedText(before[0], now, p.d.List.dash)
 	} else {
-		text, err = p.now[before[0]].document(p.d.List.dash)
+		text, err = now.document(p.d.List.dash)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("encoding %q of %q: %w", before[0].String(), name, err)

@@ -465,6 +465,38 @@ func TestWriteIntoAList(t *testing.T) {
 	}
 }
 
+// TestWriteRenames leaves a resource that got another name where it was.
+func TestWriteRenames(t *testing.T) {
+	t.Parallel()
+	const before = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: one # ours\n  # why\n  labels: {a: b}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: two}\n"
+	for _, tt := range []struct {
+		name, from, to, want string
+		delete               bool
+	}{
+		{"another name", "name: one # ours", "name: three", strings.Replace(before, "name: one #", "name: three #", 1), false},
+		{"another kind", "kind: Namespace", "kind: Node", "apiVersion: v1\nkind: Pod\nmetadata: {name: two}\n---\napiVersion: v1\nkind: Node\nmetadata:\n  name: one\n  labels:\n    a: b\n", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := writeTree(t, map[string]string{"a.yaml": before})
+			d, out := open(t, dir, replaced(tt.from, tt.to))
+			plan, err := d.Plan(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Check(plan, krm.WriteOptions{}); (err != nil) != tt.delete {
+				t.Errorf("Check = %v", err)
+			}
+			if err := d.Write(plan, krm.WriteOptions{AllowDelete: true}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(map[string]string{"a.yaml": "-rw-r--r--\n" + tt.want}, tree(t, dir)); diff != "" {
+				t.Errorf("tree (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // dropped is a ResourceList without the item that holds a text.
 func dropped(s, text string) string {
 	head, _, _ := strings.Cut(s, text)
