@@ -42,6 +42,9 @@ func serve(ctx context.Context, in *jail.Inside) error {
 	if err != nil {
 		return err
 	}
+	if j.way == wayMapped {
+		debug.SetGCPercent(-1) // a stub is small, and the process short-lived
+	}
 	m := newMachine(j, func(p []byte) error { return in.Send(kindStderr, p) })
 	// The kernel's limit is a cliff: the collector must see it coming.
 	debug.SetMemoryLimit(hostBytes(j.limits, len(module), len(stdin)) / 10 * 9)

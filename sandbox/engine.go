@@ -105,7 +105,7 @@ func (m *machine) compileAndKeep(ctx context.Context, module []byte) error {
 	if err != nil {
 		return err
 	}
-	kept := &compiled{names: counterNames{metered.FuelGlobal, metered.DepthGlobal, metered.StartFunction}}
+	kept := &compiled{names: counterNames{metered.FuelGlobal, metered.DepthGlobal, metered.StartFunction}, tables: decoded.Tables}
 	m.names = kept.names
 	var pages uint32
 	if len(decoded.Memories) > 0 && decoded.ImportedMemories == 0 {
@@ -142,7 +142,8 @@ func (m *machine) mapCode(ctx context.Context, head []byte) error {
 	if err := code.check(m.job.codeBytes); err != nil {
 		return err
 	}
-	stub, err := prepareStub(code.stub, m.job.limits)
+	// The engine validates the stub; its tables cannot outgrow this run's limit.
+	stub, err := clampTables(code.stub, code.tables, m.job.limits.TableElements)
 	if err != nil {
 		return err
 	}

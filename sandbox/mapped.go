@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/krmsafe/krmsafe/internal/jail"
+	"github.com/krmsafe/krmsafe/internal/wasm"
 )
 
 // mappedCode is compiled code as a child gets it: the small parts in memory, the
@@ -18,6 +19,7 @@ import (
 type mappedCode struct {
 	stub, prefix, suffix  []byte
 	names                 counterNames
+	tables                []wasm.Table // of the stub, to be held to the run's limit
 	codeBytes, imageBytes int64
 }
 
@@ -32,8 +34,18 @@ func (c *compiled) head() []byte {
 	e.String(c.names.start)
 	e.U64(uint64(len(c.code)))
 	e.U64(uint64(len(c.image)))
+	e.U32(uint32(len(c.tables))) //nolint:gosec // G115: the decoder bounds it
+	for _, t := range c.tables {
+		e.U8(uint8(t.Type))
+		e.U32(t.Size.Min)
+		e.U32(t.Size.Max)
+		e.Bool(t.Size.HasMax)
+	}
 	return e.Payload()
 }
+
+// maxTables is far more than the decoder accepts.
+const maxTables = 1 << 12
 
 func decodeHead(head []byte) (*mappedCode, error) {
 	const most = maxHeadBytes
@@ -42,6 +54,9 @@ func decodeHead(head []byte) (*mappedCode, error) {
 		stub: d.Bytes(most), prefix: d.Bytes(most), suffix: d.Bytes(most),
 		names:     counterNames{fuel: d.String(1 << 16), depth: d.String(1 << 16), start: d.String(1 << 16)},
 		codeBytes: int64(d.U64()), imageBytes: int64(d.U64()), //nolint:gosec // G115: check refuses what is negative
+	}
+	for left := d.U32(); left > 0 && len(c.tables) < maxTables; left-- {
+		c.tables = append(c.tables, wasm.Table{Type: wasm.ValType(d.U8()), Size: wasm.SizeRange{Min: d.U32(), Max: d.U32(), HasMax: d.Bool()}})
 	}
 	if err := d.Close(); err != nil {
 		return nil, fmt.Errorf("reading compiled code: %w", err)

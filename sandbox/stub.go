@@ -20,6 +20,7 @@ type compiled struct {
 	prefix, code, suffix []byte
 	image                []byte // empty where the stub holds the data itself
 	names                counterNames
+	tables               []wasm.Table
 }
 
 // counterNames are the names that metering chose.
@@ -129,16 +130,6 @@ func dataSection(module []byte) (payload []byte, named bool, err error) {
 		}
 	}
 	return payload, named, r.Err()
-}
-
-// prepareStub makes of a stub what the engine may see under limits: its tables
-// cannot outgrow them.
-func prepareStub(stub []byte, l Limits) ([]byte, error) {
-	decoded, err := wasm.Decode(stub, wasm.DefaultLimits())
-	if err != nil {
-		return nil, err
-	}
-	return clampTables(stub, decoded.Tables, l.TableElements)
 }
 
 // check sees that a stub's parts fit together, before anything is mapped.
