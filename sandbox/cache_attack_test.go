@@ -83,11 +83,13 @@ func TestAttackedCacheIsCompiledAgain(t *testing.T) {
 			}
 		}},
 		{"another key", "another key", func(t *testing.T, dir string) {
+			t.Helper()
 			if err := os.WriteFile(filepath.Join(dir, "key"), []byte(strings.Repeat("k", 32)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"a key that others read", "has mode 0644", func(t *testing.T, dir string) {
+			t.Helper()
 			if err := os.Chmod(filepath.Join(dir, "key"), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -337,5 +339,21 @@ func TestExpectedModuleIsUsed(t *testing.T) {
 	r, err := s.Do(t.Context(), sandbox.Job{Module: m, Stdin: []byte("three"), Limits: ample(), Engine: sandbox.EngineInterpreter})
 	if err != nil || string(r.Stdout) != "three" || r.Cached {
 		t.Errorf("Do on the interpreter = %+v, %v, want three without the cache", r, err)
+	}
+}
+
+// What is found while a child is started ahead is told by the run.
+func TestExpectedDoubtIsTold(t *testing.T) {
+	dir := cacheDir(t)
+	once(t, openCache(t, dir, nil), asm.Cat(), "hello", ample())
+	if err := os.Chmod(codeEntry(t, dir), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	s := newSandbox(t, sandbox.Config{Cache: openCache(t, dir, nil)})
+	m := inspect(t, asm.Cat())
+	s.Expect(t.Context(), m)
+	r, err := s.Run(t.Context(), m, []byte("hello"), ample())
+	if err != nil || string(r.Stdout) != "hello" || r.Cached || len(r.Notes) != 1 || r.Notes[0].Code != sandbox.CodeCacheDiscarded {
+		t.Errorf("Run = %+v, %v, want one note", r, err)
 	}
 }

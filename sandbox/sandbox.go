@@ -123,6 +123,7 @@ type Sandbox struct {
 	mu     sync.Mutex
 	ready  *ahead // started by Prepare or Expect
 	closed bool
+	notes  []Note // of Expect, for the next run to tell
 }
 
 // ahead is a child that waits for its run.
@@ -220,6 +221,7 @@ func (s *Sandbox) Expect(ctx context.Context, m *Module) {
 	var p plan
 	if s.cfg.Cache != nil && s.cfg.Engine != EngineInterpreter {
 		s.find(m.digest, &p)
+		s.notes = append(s.notes, p.notes...)
 	}
 	if p.entry == nil && s.ready != nil {
 		return
@@ -235,13 +237,15 @@ func (s *Sandbox) Expect(ctx context.Context, m *Module) {
 	s.ready = &ahead{child: child, entry: p.entry, module: m.digest}
 }
 
-// claim gives a plan the child that waits for this module with its code.
+// claim gives a plan the child that waits for this module with its code, and what
+// there is to tell of looking for it.
 func (s *Sandbox) claim(digest string, p *plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.ready; r != nil && r.entry != nil && r.module == digest {
 		p.child, p.entry, s.ready = r.child, r.entry, nil
 	}
+	p.notes, s.notes = append(p.notes, s.notes...), nil
 }
 
 // Inspect is the package's Inspect for a module that is to be run here: where the

@@ -71,7 +71,7 @@ Without a verb, and with a ResourceList on standard input, it is krmsafe exec.`,
 		message, _, _ := strings.Cut(err.Error(), ": strconv.") // how Go says it
 		return &pipeline.UsageError{Message: message, Hint: cmd.CommandPath() + " --help lists the flags"}
 	})
-	root.AddCommand(a.runCommand(), a.buildCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.migrateCommand(), a.catalogCommand(), a.trustCommand(), a.policyCommand(), a.execCommand(), a.shimCommand(), a.dockerCommand(), a.dockerShimCommand(), a.configCommand(), a.versionCommand())
+	root.AddCommand(a.runCommand(), a.buildCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.migrateCommand(), a.catalogCommand(), a.trustCommand(), a.policyCommand(), a.execCommand(), a.shimCommand(), a.dockerCommand(), a.dockerShimCommand(), a.configCommand(), a.cacheCommand(), a.versionCommand())
 	root.SetHelpCommand(helpCommand())
 	return root
 }

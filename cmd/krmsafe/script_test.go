@@ -45,6 +45,8 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":       status,
+			"let":          let,
+			"tamper-code":  tamperCode,
 			"publish":      publish,
 			"reports":      reports,
 			"tamper":       tamper,

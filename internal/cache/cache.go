@@ -111,7 +111,7 @@ func (b *Blobs) Store(digest string, body []byte) {
 		return
 	}
 	if b.write(file, body) == nil {
-		_ = b.prune()
+		_, _, _ = b.Prune(b.maxBytes)
 	}
 }
 
@@ -136,6 +136,74 @@ func (b *Blobs) write(file string, body []byte) error {
 	return nil
 }
 
+// Blob is one blob as it lies in the folder.
+type Blob struct {
+	Digest string    `json:"digest"`
+	Bytes  int64     `json:"bytes"`
+	Used   time.Time `json:"used"` // last
+	// Problem says why it is of no use; it is empty where all is well.
+	Problem string `json:"problem"`
+}
+
+// List lists the blobs, the last used first. With deep each is hashed, and one that is
+// not what its name says is removed, and listed with the reason.
+func (b *Blobs) List(deep bool) ([]Blob, error) {
+	all, err := b.entries()
+	if err != nil {
+		return nil, fmt.Errorf("listing the cache: %w", err)
+	}
+	slices.Reverse(all)
+	out := []Blob{}
+	for _, e := range all {
+		blob := Blob{Digest: "sha256:" + path.Base(e.name), Bytes: e.size, Used: e.used}
+		if file, ok := name(blob.Digest); !ok || file != e.name {
+			continue // half written, or not ours
+		}
+		if deep && !b.check(e.name, blob.Digest) {
+			blob.Problem = "it is not what its digest says; it has been removed"
+			_ = b.root.Remove(e.name)
+		}
+		out = append(out, blob)
+	}
+	return out, nil
+}
+
+// check hashes a file.
+func (b *Blobs) check(file, digest string) bool {
+	f, err := b.root.Open(file)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return err == nil && "sha256:"+hex.EncodeToString(h.Sum(nil)) == digest
+}
+
+// Prune removes what was not used for longest until at most maxBytes bytes are left,
+// and gives how much went.
+func (b *Blobs) Prune(maxBytes int64) (files int, bytes int64, err error) {
+	all, err := b.entries()
+	if err != nil {
+		return 0, 0, fmt.Errorf("pruning the cache: %w", err)
+	}
+	var total int64
+	for _, e := range all {
+		total += e.size
+	}
+	for _, e := range all {
+		if total <= maxBytes {
+			break
+		}
+		if b.root.Remove(e.name) == nil {
+			total -= e.size
+			files++
+			bytes += e.size
+		}
+	}
+	return files, bytes, nil
+}
+
 // An entry is one file of the cache.
 type entry struct {
 	name string
@@ -143,10 +211,9 @@ type entry struct {
 	used time.Time
 }
 
-// prune removes what was not used for longest until the rest fits.
-func (b *Blobs) prune() error {
+// entries lists all files, the longest unused first.
+func (b *Blobs) entries() ([]entry, error) {
 	var all []entry
-	var total int64
 	err := fs.WalkDir(b.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -156,20 +223,8 @@ func (b *Blobs) prune() error {
 			return nil //nolint:nilerr // another process removed it
 		}
 		all = append(all, entry{name: p, size: info.Size(), used: info.ModTime()})
-		total += info.Size()
 		return nil
 	})
-	if err != nil {
-		return err
-	}
 	slices.SortFunc(all, func(x, y entry) int { return cmp.Or(x.used.Compare(y.used), cmp.Compare(x.name, y.name)) })
-	for _, e := range all {
-		if total <= b.maxBytes {
-			break
-		}
-		if b.root.Remove(e.name) == nil {
-			total -= e.size
-		}
-	}
-	return nil
+	return all, err
 }

@@ -248,28 +248,33 @@ func TestEntriesThatOthersReachAreDoubted(t *testing.T) {
 		attack       func(t *testing.T, name string)
 	}{
 		{"symbolic link", "not a regular file", func(t *testing.T, name string) {
+			t.Helper()
 			move(t, name, name+".real")
 			if err := os.Symlink(filepath.Base(name)+".real", name); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"hard link", "has 2 names", func(t *testing.T, name string) {
+			t.Helper()
 			if err := os.Link(name, filepath.Join(filepath.Dir(filepath.Dir(name)), "second")); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"mode 0777", "has mode 0777", func(t *testing.T, name string) {
+			t.Helper()
 			if err := os.Chmod(name, 0o777); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"a pipe", "not a regular file", func(t *testing.T, name string) {
+			t.Helper()
 			move(t, name, name+".real")
 			if err := unix.Mkfifo(name, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"a folder", "not a regular file", func(t *testing.T, name string) {
+			t.Helper()
 			move(t, name, name+".real")
 			if err := os.Mkdir(name, 0o700); err != nil {
 				t.Fatal(err)
@@ -329,6 +334,7 @@ func TestForeignEntryIsDoubted(t *testing.T) {
 func TestUnsafeFoldersAreRefused(t *testing.T) {
 	chmod := func(mode os.FileMode, at ...string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
+			t.Helper()
 			if err := os.Chmod(filepath.Join(append([]string{dir}, at...)...), mode); err != nil {
 				t.Fatal(err)
 			}
@@ -342,12 +348,14 @@ func TestUnsafeFoldersAreRefused(t *testing.T) {
 		{"mode 0750", "mode 0750", chmod(0o750, "entries")},
 		{"a parent that others write to", "could replace what is in it", chmod(0o777)},
 		{"a symbolic link", "is a symbolic link", func(t *testing.T, dir string) {
+			t.Helper()
 			move(t, filepath.Join(dir, "entries"), filepath.Join(dir, "real"))
 			if err := os.Symlink("real", filepath.Join(dir, "entries")); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{"a file", "not a directory", func(t *testing.T, dir string) {
+			t.Helper()
 			move(t, filepath.Join(dir, "entries"), filepath.Join(dir, "real"))
 			if err := os.WriteFile(filepath.Join(dir, "entries"), nil, 0o600); err != nil {
 				t.Fatal(err)
