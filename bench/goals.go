@@ -8,7 +8,7 @@ import (
 
 // Memory limit of policy/admit.rego, in bytes, and what a child may hold beside it.
 const (
-	memoryLimit = 32768 << 16
+	memoryLimit = 57344 << 16
 	childRoom   = 64 << 20
 )
 

@@ -27,7 +27,7 @@ changes := {
 }
 
 limits := {
-	"memoryPages": 32768,
+	"memoryPages": 57344,
 	"tableElements": 1000000,
 	"callDepth": 1900,
 	"fuel": 100000000000000,

@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	result, err := s.Run(ctx, module, input.Bytes(), sandbox.Limits{
-		MemoryPages: 32768, TableElements: 1e6, CallDepth: 1900, Fuel: 1e14, Timeout: 10 * time.Minute, CompileTimeout: 5 * time.Minute,
+		MemoryPages: 57344, TableElements: 1e6, CallDepth: 1900, Fuel: 1e14, Timeout: 10 * time.Minute, CompileTimeout: 5 * time.Minute,
 		CompileBytes: 2 << 30, OutputBytes: 256 << 20, StderrBytes: 1 << 20,
 	})
 	if err != nil {
