@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
 	"runtime/debug"
 )
 
@@ -36,5 +39,64 @@ func fuelSection(ctx context.Context, b *bench) error {
 	if len(results) > 0 {
 		table(b.w, results)
 	}
-	return nil
+	return meterFunctions(ctx, b)
+}
+
+// A metering is what metering does to the module of a whole function.
+type metering struct {
+	Kind          string  `json:"kind"`
+	Bytes         int     `json:"bytes"`
+	MBPerSecond   float64 `json:"instrumentMBPerSecond"`
+	Growth        float64 `json:"moduleGrowth"`
+	CompileGrowth float64 `json:"compileGrowth,omitempty"`
+}
+
+// meterFunctions measures how fast whole functions are metered, and how they grow.
+func meterFunctions(ctx context.Context, b *bench) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	all := []metering{}
+	for _, k := range kinds {
+		if !b.only.MatchString(k.name) {
+			continue
+		}
+		wasm := filepath.Join(b.work, k.name+".wasm")
+		if err := k.build(ctx, b, wasm, filepath.Join(b.work, k.name+".native")); err != nil {
+			b.note("metering of "+k.name, err.Error())
+			continue
+		}
+		module, err := os.ReadFile(wasm)
+		if err != nil {
+			return err
+		}
+		met, speed, err := instrument(module)
+		if err != nil {
+			return err
+		}
+		m := metering{Kind: k.name, Bytes: len(module), MBPerSecond: speed, Growth: float64(met.Stats.BytesAfter) / float64(met.Stats.BytesBefore)}
+		b.aim(target{Name: "fuel: metering " + k.name + ", MB/s", Bound: 150, AtLeast: true}, m.MBPerSecond)
+		b.aim(target{Name: "fuel: growth of the module " + k.name, Bound: 1.10}, m.Growth)
+		if !b.Quick {
+			if m.CompileGrowth, err = compileGrowth(ctx, module, met); err != nil {
+				return err
+			}
+			b.aim(target{Name: "fuel: growth of the time to compile " + k.name, Bound: 1.10}, m.CompileGrowth)
+		}
+		all = append(all, m)
+	}
+	b.keep("metering", all)
+	if len(all) == 0 {
+		return nil
+	}
+	fmt.Fprintln(b.w)
+	t := b.table()
+	fmt.Fprintln(t, "function\tmodule MB\tmetered MB/s\tmodule\tcompile\t")
+	for _, m := range all {
+		compile := "-"
+		if m.CompileGrowth > 0 {
+			compile = times(m.CompileGrowth)
+		}
+		fmt.Fprintf(t, "%s\t%.2f\t%.0f\t%.3f\t%s\t\n", m.Kind, float64(m.Bytes)/1e6, m.MBPerSecond, m.Growth, compile)
+	}
+	return t.Flush()
 }

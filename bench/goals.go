@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 )
 
@@ -66,10 +65,5 @@ func (b *bench) functionTargets(rows []*row) {
 			Why: "the whole parent process, with verification, policy, diff, redaction and emission; the function changes every resource"},
 			warm.ratio(hostCPU, r.column("kyaml read+write"), cpu))
 		b.aim(target{Name: k.name + "/10000: peak of the child to its limit + 64 MB", Bound: 1}, warm.median(childPeak)/(memoryLimit+childRoom))
-		beside := warm.median(ownPeak)
-		if beside < 0 {
-			beside = 0 // it never touched all that it asked for
-		}
-		b.aim(target{Name: k.name + "/10000: what the child holds beside the guest's memory, MB", Bound: childRoom / 1e6}, math.Round(beside/1e5)/10)
 	}
 }

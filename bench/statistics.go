@@ -33,9 +33,6 @@ func hostCPU(s sample) float64   { return s.CPU - s.ChildCPU }
 func childCPU(s sample) float64  { return s.ChildCPU }
 func childPeak(s sample) float64 { return float64(s.ChildPeak) }
 
-// ownPeak is what the child held beside the guest's memory.
-func ownPeak(s sample) float64 { return float64(s.ChildPeak - s.GuestBytes) }
-
 // median of one figure; NaN where nothing was measured.
 func (s *series) median(f func(sample) float64) float64 {
 	if s == nil {
