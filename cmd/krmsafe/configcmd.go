@@ -36,7 +36,7 @@ func (a *app) configCommand() *cobra.Command {
 		Short: "show what the operator's configuration says, and where",
 		Long: `Shows the settings that hold for every verb that judges functions, the file and
 line of each, and where was looked. A file is YAML; its keys are the names of the
-flags of krmsafe exec, its values what the flags take, and a list where a flag may
+flags of krmsafe run, its values what the flags take, and a list where a flag may
 be given several times. An unknown key, a key twice or a value of another type is an error.
 
   # /etc/krmsafe/config.yaml

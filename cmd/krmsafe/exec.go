@@ -93,6 +93,7 @@ func (a *app) execCommand() *cobra.Command {
 	}
 	f.module.register(cmd)
 	f.register(cmd)
+	hideRefused(cmd)
 	return cmd
 }
 

@@ -202,7 +202,10 @@ func (c *operatorConfig) fill(cmd *cobra.Command, known *flagSet) error {
 	for _, key := range c.keys() {
 		s := c.settings[key]
 		f := cmd.Flags().Lookup(key)
-		if said[key] || f == nil || !sameFlag(f, known.Lookup(key)) || f.Hidden || replaced(key, said) {
+		if said[key] || f == nil || !sameFlag(f, known.Lookup(key)) || replaced(key, said) {
+			continue
+		}
+		if f.Hidden && cmd.Annotations[foreign] == "" { // the verb has no use for it
 			continue
 		}
 		for _, v := range s.Values {

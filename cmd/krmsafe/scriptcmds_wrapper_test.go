@@ -54,6 +54,7 @@ func expand(ts *testscript.TestScript, neg bool, args []string) {
 // index of a container image for linux/amd64 and of a module, signed with a new key
 // whose public half goes to KEYFILE. It sets $REGISTRY to the registry's address.
 func mixed(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	t.Helper()
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) != 4 {
 			ts.Fatalf("usage: mixed REPO TAG MODULE KEYFILE")

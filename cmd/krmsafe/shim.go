@@ -36,6 +36,7 @@ operator's configuration alone, and the arguments may only tighten it.`,
 		},
 	}
 	f.register(cmd)
+	hideRefused(cmd)
 	return cmd
 }
 

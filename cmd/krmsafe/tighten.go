@@ -26,6 +26,13 @@ var limitFlags = []string{
 	"timeout", "compile-timeout", "memory-pages", "fuel", "table-elements", "call-depth", "compile-bytes", "output-bytes", "stderr-bytes",
 }
 
+// hideRefused leaves out of a command's help the flags that its arguments may not
+// give. The configuration sets them all the same.
+func hideRefused(cmd *cobra.Command) {
+	taken := append(slices.Concat(asked, limitFlags), "check-determinism", "offline", "mode", "fail-on")
+	cmd.Flags().VisitAll(func(f *flag) { f.Hidden = f.Hidden || !slices.Contains(taken, f.Name) })
+}
+
 // tightens refuses an argument line that a tree may have written and that says
 // more than which module it asks for: whom to trust, which policy decides and
 // whatever lowers safety is the operator's to say. What tightens is taken.
