@@ -22,6 +22,7 @@ type batch struct {
 	list    *krm.ResourceList // as the functions left it so far
 	steps   []step
 	reports []*pipeline.Report
+	results string // folder of results.yaml, "" until it is known to be a good one
 }
 
 // A step is one function of a batch.
@@ -76,6 +77,7 @@ func (b *batch) prepare() error {
 	if err := b.destination(); err != nil {
 		return err
 	}
+	b.results = b.flags.results
 	if b.flags.pipeline.on {
 		return b.prepareKptfile()
 	}

@@ -11,7 +11,7 @@ import (
 
 // writeResults writes results.yaml where --results-dir asks for it.
 func (b *batch) writeResults(reports []*pipeline.Report, exitCode int) error {
-	dir := b.flags.results
+	dir := b.results
 	if dir == "" {
 		return nil
 	}
