@@ -15,6 +15,7 @@ import (
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/internal/plain"
 	"github.com/krmsafe/krmsafe/internal/report"
+	"github.com/krmsafe/krmsafe/policy"
 )
 
 func (a *app) catalogCommand() *cobra.Command {
@@ -72,28 +73,21 @@ licenses, url and documentation.`,
 }
 
 // catalogJudge makes a pipeline that looks into modules and runs none.
-func (a *app) catalogJudge(ctx context.Context, f *originFlags) (p *pipeline.Pipeline, done func(), err error) {
-	rego, err := (&policyFlags{}).load(ctx, "")
-	if err != nil {
-		return nil, nil, err
-	}
+func (a *app) catalogJudge(f *originFlags) (*pipeline.Pipeline, error) {
 	client, verifier, err := f.judges(a)
-	if err == nil {
-		p, err = pipeline.New(pipeline.Config{Registry: client, Verifier: verifier, AllowUnsigned: f.allowUnsigned, Policy: rego.policy, KRM: krm.DefaultLimits()})
-	}
 	if err != nil {
-		rego.close()
-		return nil, nil, err
+		return nil, err
 	}
-	return p, rego.close, nil
+	return pipeline.New(pipeline.Config{
+		Registry: client, Verifier: verifier, AllowUnsigned: f.allowUnsigned, Policy: policy.Closed(), KRM: krm.DefaultLimits(),
+	})
 }
 
 func (a *app) generateCatalog(ctx context.Context, f catalogGenerateFlags, args []string) (int, error) {
-	p, done, err := a.catalogJudge(ctx, &f.originFlags)
+	p, err := a.catalogJudge(&f.originFlags)
 	if err != nil {
 		return 0, err
 	}
-	defer done()
 	bundles, err := f.trust.readBundles()
 	if err != nil {
 		return 0, err
@@ -266,11 +260,10 @@ func (a *app) checkCatalog(ctx context.Context, f catalogCheckFlags, name string
 
 // checkModules checks all modules, so that everything wrong is told at once.
 func (a *app) checkModules(ctx context.Context, f *originFlags, functions []catalog.Function) (int, error) {
-	p, done, err := a.catalogJudge(ctx, f)
+	p, err := a.catalogJudge(f)
 	if err != nil {
 		return 0, err
 	}
-	defer done()
 	bundles, err := f.trust.readBundles()
 	if err != nil {
 		return 0, err

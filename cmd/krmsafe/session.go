@@ -127,13 +127,15 @@ func (a *app) open(ctx context.Context, f judgeFlags) (*session, error) {
 	return s, nil
 }
 
-// openWith begins a session that runs in box, which it closes, or that runs nothing
-// where box is nil.
+// openWith begins a session that runs in box, which it closes, or that decides and
+// runs nothing where box is nil: its policy allows nothing.
 func (a *app) openWith(ctx context.Context, f judgeFlags, box *sandbox.Sandbox) *session {
 	s := &session{app: a, flags: f, box: box, pipelines: map[bool]*pipeline.Pipeline{}}
 	registry := f.registry // as the operator set it: the policy is the operator's
 	s.flags.policy.fetch = fetcher(ctx, func() (*oci.Client, error) { return registry.client(a, nil) })
-	s.loading = s.flags.policy.start(ctx, f.sandbox.jail)
+	if s.loading = unasked(); box != nil {
+		s.loading = s.flags.policy.start(ctx, f.sandbox.jail)
+	}
 	return s
 }
 
