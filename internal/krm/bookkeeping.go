@@ -153,6 +153,23 @@ func placeAsText(n *yaml.Node) *yaml.Node {
 	})
 }
 
+// withoutCleared is an object without those of these annotations that say nothing: to clear one is the same as to take it
+// away, and tools that read them do not all know that.
+func withoutCleared(n *yaml.Node) *yaml.Node {
+	ann := annotationsOf(n)
+	cleared := func(k string) bool { return field(ann, k) != nil && stated(ann, k) == nil }
+	if !slices.ContainsFunc(originKeys, cleared) {
+		return n
+	}
+	return editAnnotations(n, func(a *yaml.Node) {
+		for _, k := range originKeys {
+			if cleared(k) {
+				a.Content = withField(a.Content, k, nil)
+			}
+		}
+	})
+}
+
 // sameText says whether two values are the same once a number is taken for the text it is written as.
 func sameText(a, b *yaml.Node) bool {
 	return equal(a, b) || a.Kind == yaml.ScalarNode && b.Kind == yaml.ScalarNode && a.Value == b.Value

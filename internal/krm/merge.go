@@ -90,7 +90,7 @@ func (x *Exchange) add(it *Item, n *yaml.Node) error {
 	}
 	it.fate.commented = commented(nil, n)
 	n, _ = withBookkeeping(n, nil)
-	n = placeAsText(n)
+	n = withoutCleared(placeAsText(n))
 	d := differ{resource: it.Identity, veil: veilOf(it.Identity, n)}
 	d.record(nil, n)
 	it.fate.changes = d.changes

@@ -140,3 +140,29 @@ func TestOnlyOwnConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestClearedPlaceOfNewObject: kpt's functions write an empty index to objects that they make. It asks for no position,
+// and does not leave.
+func TestClearedPlaceOfNewObject(t *testing.T) {
+	t.Parallel()
+	rl := packaged(t, "/p")
+	x, err := krm.NewExchange(rl, krm.View{}, strings.NewReader(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := strings.Replace(string(x.Input()), "items:\n", "items:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: new, annotations: {internal.config.kubernetes.io/index: '', config.kubernetes.io/index: '', internal.config.kubernetes.io/path: new.yaml}}}\n", 1)
+	out, err := x.Output([]byte(answer), krm.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := out.List.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "/index") || !strings.Contains(string(text), "new.yaml") {
+		t.Errorf("what leaves:\n%s", text)
+	}
+	if len(out.Changes) != 1 || strings.Contains(string(out.Changes[0].After), "/index") {
+		t.Errorf("what is judged: %v", out.Changes)
+	}
+}
