@@ -37,6 +37,9 @@ type Config struct {
 	// Engine and Jail are those of the sandbox. Empty is sandbox.EngineAuto and sandbox.JailFull.
 	Engine sandbox.Engine
 	Jail   sandbox.Jail
+	// Cache keeps compiled code between runs, so that large modules start in a fraction of the time. It comes from
+	// sandbox.OpenCache and is closed by who opened it, after the Judge. Nil keeps nothing.
+	Cache *sandbox.Cache
 	// Now is the clock, time.Now outside of tests. It gives a policy the date and the cache the age of what it holds. Where
 	// it is nil, dated exceptions of a policy do not hold and there is no cache.
 	Now func() time.Time
@@ -108,7 +111,7 @@ func New(ctx context.Context, cfg Config) (judge *Judge, err error) {
 	if out.Registry, err = cfg.Registry.client(cfg.Trust.Mirrors, cfg.Now); err != nil {
 		return nil, err
 	}
-	if j.box, err = sandbox.New(sandbox.Config{Engine: cfg.Engine, Jail: cfg.Jail}); err != nil {
+	if j.box, err = sandbox.New(sandbox.Config{Engine: cfg.Engine, Jail: cfg.Jail, Cache: cfg.Cache}); err != nil {
 		return nil, &ConfigError{Code: "config.sandbox", Message: err.Error(), Hint: "leave Engine and Jail empty, or use the constants of package sandbox"}
 	}
 	out.Sandbox = j.box
