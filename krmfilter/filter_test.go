@@ -182,8 +182,8 @@ func TestDeferFailure(t *testing.T) {
 		module   []byte
 		deferred bool
 	}{
-		{"exit code", asm.Emit(listed(settings+webTwo+"results:\n- {message: bad}\n"), []byte("why"), 3), true},
-		{"results", asm.Emit(listed(settings+webTwo+"results:\n- {message: bad}\n"), nil, 0), true},
+		{"exit code", asm.Emit(listed(settings+webTwo+"results:\n- {message: bad, severity: error}\n"), []byte("why"), 3), true},
+		{"results", asm.Emit(listed(settings+webTwo+"results:\n- {message: bad, severity: error}\n"), nil, 0), true},
 		{"refused output", asm.Emit(listed(web), nil, 0), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

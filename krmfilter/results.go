@@ -5,7 +5,9 @@ import "github.com/krmsafe/krmsafe/internal/pipeline"
 // Result is one result that the function reported (KRM Functions Specification v1). Every text in it is the function's
 // own, with values of Secrets masked: clean it before it goes to a terminal.
 type Result struct {
-	Severity string // error, warning or info; error where the function named none
+	// Severity is error, warning or info. Where the function named none it is error for a validator and for a function that
+	// failed, and info for any other: a run that ends well is a success (see case results-unstated of docs/conformance.md).
+	Severity string
 	Message  string
 	Resource ResourceRef // zero where the result names none
 	Field    Field       // zero where the result names none
