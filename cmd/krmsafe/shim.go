@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -45,6 +47,12 @@ func namedByShim(req *pipeline.Request, name string) error {
 	data, err := readBounded(name, maxShimBytes)
 	if err != nil {
 		return err
+	}
+	// What is no shim is not quoted in an error either: a tree names the file.
+	if first, _, _ := bytes.Cut(data, []byte("\n")); !bytes.HasPrefix(first, []byte("#!")) || !bytes.Contains(first, []byte("krmsafe")) {
+		return &pipeline.UsageError{
+			Message: fmt.Sprintf("%s is no shim file", name), Hint: `its first line is "#!/usr/bin/env -S krmsafe shim"`,
+		}
 	}
 	spec, err := krm.ParseFunctionBlock(name, data)
 	if err != nil {
