@@ -165,6 +165,17 @@ func TestValidatorsMayNotChange(t *testing.T) {
 	}
 }
 
+// TestListsAreNotShown: a patch makes a list of what was none when kustomize looked for them.
+func TestListsAreNotShown(t *testing.T) {
+	for _, apiVersion := range []string{"v1", "config.kubernetes.io/v1"} {
+		f := library()
+		_, err := build(t, tree(t, modules+"-- app/kustomization.yaml --\nresources: [base]\ntransformers: [fn.yaml]\n-- app/fn.yaml --\n"+config("Fn", "../same")+
+			"-- app/base/kustomization.yaml --\nresources: [r.yaml]\npatches:\n- target: {kind: ResourceList}\n  patch: |-\n    - {op: add, path: /items, value: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x}}]}\n"+
+			"-- app/base/r.yaml --\n{apiVersion: "+apiVersion+", kind: ResourceList, metadata: {name: r}}\n"), "app", f)
+		refused(t, err, f, "build.input")
+	}
+}
+
 // repository makes a git repository of a tree and gives its address.
 func repository(t *testing.T, text string) string {
 	t.Helper()
