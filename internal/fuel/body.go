@@ -35,7 +35,7 @@ func newRewriter(m *wasm.Module, module []byte, types *typeList, opt Options) *r
 	largest := m.LargestBody
 	r.out = make([]byte, 0, largest+largest/2+256)
 	r.ins = make([]insertion, 0, largest/32+16)
-	r.scanner.nodes = make([]node, 0, largest/16+16)
+	r.scanner.nodes = make([]node, 0, largest/10+16)
 	r.scanner.order = make([]int32, 0, largest/6+64)
 	r.helpers.first = uint32(len(m.Functions)) //nolint:gosec // bounded by the module's length
 	n := uint32(len(m.Globals))                //nolint:gosec // bounded by the module's length
