@@ -61,8 +61,10 @@ func (b *bench) functionTargets(rows []*row) {
 		}
 		r := find(k.name, 10000)
 		warm := r.column("krmsafe warm")
-		b.aim(target{Name: k.name + "/10000: host work to kyaml's reading and writing, CPU", Bound: 0.6,
-			Why: "the whole parent process, with verification, policy, diff, redaction and emission; the function changes every resource"},
+		b.aim(target{
+			Name: k.name + "/10000: host work to kyaml's reading and writing, CPU", Bound: 0.6,
+			Why: "the whole parent process, with verification, policy, diff, redaction and emission; the function changes every resource",
+		},
 			warm.ratio(hostCPU, r.column("kyaml read+write"), cpu))
 		b.aim(target{Name: k.name + "/10000: peak of the child to its limit + 64 MB", Bound: 1}, warm.median(childPeak)/(memoryLimit+childRoom))
 	}

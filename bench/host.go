@@ -39,8 +39,10 @@ func hostSection(ctx context.Context, b *bench) error {
 			continue
 		}
 		for _, v := range hostVariants {
-			b.aim(target{Name: fmt.Sprintf("host work at %d resources, %s, to kyaml's reading and writing, CPU", n, v.name), Bound: 0.6,
-				Why: "parsing, view, redaction, diff and emission, without signature and policy"},
+			b.aim(target{
+				Name: fmt.Sprintf("host work at %d resources, %s, to kyaml's reading and writing, CPU", n, v.name), Bound: 0.6,
+				Why: "parsing, view, redaction, diff and emission, without signature and policy",
+			},
 				r.column(v.name).ratio(cpu, r.column("kyaml read+write"), cpu))
 		}
 	}

@@ -38,8 +38,10 @@ func startSection(ctx context.Context, b *bench) error {
 		return err
 	}
 	child := func(role, level string) start {
-		return start{argv: []string{"krmsafe-jail", role, level}, exit: exitWithoutParent,
-			env: []string{"GOMAXPROCS=2", "GOTRACEBACK=none", "GODEBUG=containermaxprocs=0,updatemaxprocs=0"}}
+		return start{
+			argv: []string{"krmsafe-jail", role, level}, exit: exitWithoutParent,
+			env: []string{"GOMAXPROCS=2", "GOTRACEBACK=none", "GODEBUG=containermaxprocs=0,updatemaxprocs=0"},
+		}
 	}
 	starts := []start{
 		{name: "empty", about: "an empty Go program", argv: []string{"empty"}},
