@@ -107,7 +107,7 @@ func worstFacts() Facts {
 			Globals: 1_000_000, StartSection: true, EntryPoint: "_start",
 			Features: []string{"bulk-memory", "multi-value", "mutable-globals", "reference-types", "saturating-float-to-int", "sign-extension", "simd"},
 		},
-		Runtime:   Runtime{Engine: EngineCompiler, Jail: JailNone, OS: "linux", Arch: "amd64"},
+		Runtime:   Runtime{Engine: EngineCompiler, Jail: JailNone, OS: "linux", Arch: "amd64", CompiledCode: "imported"},
 		Resources: Resources{Count: 100_000, Kinds: []ResourceKinds{{Version: "v1", Kind: "Secret", Count: 100_000}}, Namespaces: []string{"kube-system"}, ContainsSecrets: true},
 	}
 	for _, class := range []string{"stdio", "args", "clock", "random", "fs", "net", "process", "poll", "other"} {
@@ -132,7 +132,7 @@ func unsignedFacts() Facts {
 			Memory:  Memory{Declared: true, MinPages: 16, MaxPages: 256, HasMax: true}, EntryPoint: "_start",
 			Tables: []Table{{Type: "funcref", MinElements: 10, MaxElements: 10, HasMax: true}},
 		},
-		Runtime:   Runtime{Engine: EngineInterpreter, Jail: JailFull, OS: "linux", Arch: "amd64"},
+		Runtime:   Runtime{Engine: EngineInterpreter, Jail: JailFull, OS: "linux", Arch: "amd64", CompiledCode: "none"},
 		Resources: Resources{Count: 1, Kinds: []ResourceKinds{{Version: "v1", Kind: "ConfigMap", Count: 1}}},
 	}
 }

@@ -159,10 +159,11 @@ type CustomSection struct {
 
 // Runtime is where the module would run.
 type Runtime struct {
-	Engine string `json:"engine" doc:"Engine that would run the module, such as interpreter or compiler."`
-	Jail   string `json:"jail" doc:"How the child process is confined here." enum:"full,partial,none"`
-	OS     string `json:"os" doc:"Operating system, in Go's words."`
-	Arch   string `json:"arch" doc:"Architecture, in Go's words."`
+	Engine       string `json:"engine" doc:"Engine that would run the module, such as interpreter or compiler."`
+	Jail         string `json:"jail" doc:"How the child process is confined here." enum:"full,partial,none"`
+	OS           string `json:"os" doc:"Operating system, in Go's words."`
+	Arch         string `json:"arch" doc:"Architecture, in Go's words."`
+	CompiledCode string `json:"compiledCode" doc:"Where the compiled code comes from that the run takes from the cache: none, where there is none; local, made on this machine; imported, made elsewhere and signed for that, or imported by hand." enum:"none,local,imported"`
 }
 
 // Resources sums up the function's input.

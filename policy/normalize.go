@@ -18,6 +18,9 @@ func (f Facts) Normalize() Facts {
 	f.Unverified.Annotations = presentMap(f.Unverified.Annotations)
 	f.Module = f.Module.normalize()
 	f.Request = f.Request.normalize()
+	if f.Runtime.CompiledCode == "" {
+		f.Runtime.CompiledCode = "imported" // as for the jail: what nobody says is the worst there is
+	}
 	if f.Runtime.Jail == "" {
 		f.Runtime.Jail = "none"
 	}

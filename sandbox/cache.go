@@ -139,7 +139,7 @@ type Binding struct {
 }
 
 // formatVersion changes with the form of what an entry holds.
-const formatVersion = 2
+const formatVersion = 3
 
 // engineOptions are those of every compilation; limits are not among them, as the
 // machine code does not depend on any.

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -355,5 +356,62 @@ func TestExpectedDoubtIsTold(t *testing.T) {
 	r, err := s.Run(t.Context(), m, []byte("hello"), ample())
 	if err != nil || string(r.Stdout) != "hello" || r.Cached || len(r.Notes) != 1 || r.Notes[0].Code != sandbox.CodeCacheDiscarded {
 		t.Errorf("Run = %+v, %v, want one note", r, err)
+	}
+}
+
+// Code that was made elsewhere is told apart from code that was made here, and a job
+// that wants none of it gets none.
+func TestImportedCodeIsToldApart(t *testing.T) {
+	maker := openCache(t, cacheDir(t), nil)
+	once(t, maker, asm.Cat(), "hello", ample())
+	var archive bytes.Buffer
+	if n, err := maker.Export(&archive, nil); n != 1 || err != nil {
+		t.Fatalf("Export = %d, %v", n, err)
+	}
+	c := openCache(t, cacheDir(t), nil)
+	s, m := newSandbox(t, sandbox.Config{Cache: c}), inspect(t, asm.Cat())
+	if got := s.CodeOrigin(m); got != sandbox.CodeNone {
+		t.Errorf("CodeOrigin of nothing = %s", got)
+	}
+	if got, err := c.Import(bytes.NewReader(archive.Bytes()), nil); err != nil || got.Kept != 1 {
+		t.Fatalf("Import = %+v, %v", got, err)
+	}
+	if got := s.CodeOrigin(m); got != sandbox.CodeImported {
+		t.Errorf("CodeOrigin = %s, want imported", got)
+	}
+	for _, local := range []bool{false, true} {
+		s.Expect(t.Context(), m)
+		r, err := s.Do(t.Context(), sandbox.Job{Module: m, Stdin: []byte("hello"), Limits: ample(), LocalCode: local})
+		if err != nil || string(r.Stdout) != "hello" || r.Cached == local {
+			t.Errorf("Do with LocalCode %v = %+v, %v", local, r, err)
+		}
+	}
+	if got := s.CodeOrigin(m); got != sandbox.CodeLocal {
+		t.Errorf("CodeOrigin = %s, want local, which has taken its place", got)
+	}
+}
+
+// An archive is bounded, strict and only code.
+func TestCrookedArchivesAreRefused(t *testing.T) {
+	maker := openCache(t, cacheDir(t), nil)
+	once(t, maker, asm.Cat(), "hello", ample())
+	var archive bytes.Buffer
+	if _, err := maker.Export(&archive, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := openCache(t, cacheDir(t), nil)
+	for name, data := range map[string][]byte{
+		"cut short":        archive.Bytes()[:archive.Len()/2],
+		"no archive":       []byte("#!/bin/sh"),
+		"of other content": bytes.Replace(archive.Bytes(), []byte(`"kind":"code"`), []byte(`"kind":"evil"`), 1),
+		"named otherwise":  bytes.Replace(archive.Bytes(), []byte("0/binding.json"), []byte("0/bindinX.json"), 1),
+	} {
+		got, err := c.Import(bytes.NewReader(data), nil)
+		if err == nil && got.Kept > 0 {
+			t.Errorf("%s: Import = %+v, want nothing kept", name, got)
+		}
+	}
+	if _, err := c.Import(bytes.NewReader(archive.Bytes()), []string{"sha256:" + strings.Repeat("0", 64)}); err == nil {
+		t.Error("Import of a module that was not asked for = nil, want an error")
 	}
 }

@@ -3,6 +3,8 @@ package sandbox
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,7 +85,7 @@ func (c *Cache) Export(w io.Writer, modules []string) (int, error) {
 		if !e.Usable || e.Binding.Kind != entryCode || len(modules) > 0 && !slices.Contains(modules, e.Binding.Module) {
 			continue
 		}
-		entry, note := c.load(e.Binding.Kind, e.Binding.Module)
+		entry, _, note := c.loadCode(e.Binding.Module)
 		if note != nil {
 			return n, &CacheError{Code: note.Code, Message: note.Message, Hint: note.Hint}
 		}
@@ -235,7 +237,7 @@ func (i *importedEntry) finish(c *Cache, out *Imported) error {
 	if err := i.check(); err != nil {
 		return fmt.Errorf("importing the %s of %q: %w", i.binding.Kind, clip(i.binding.Module), err)
 	}
-	if note := c.save(i.binding.Kind, i.binding.Module, i.content); note != nil {
+	if note := c.saveCode(i.binding.Module, CodeImported, i.content); note != nil {
 		return &CacheError{Code: note.Code, Message: note.Message, Hint: note.Hint}
 	}
 	out.Kept++
@@ -256,4 +258,31 @@ func (i *importedEntry) check() error {
 		return head.check(bulk)
 	}
 	return errors.New("only code is imported")
+}
+
+// WantsCode gives the key of the compiled code that a run of m would use, if the Cache
+// could keep it and has none. Two programs have the same key for a module if and only if
+// each can use what the other compiled.
+func (s *Sandbox) WantsCode(m *Module) (key string, wanted bool) {
+	c := s.cfg.Cache
+	if c == nil || c.fill == FillNever || s.cfg.Engine == EngineInterpreter || !c.room(m) {
+		return "", false
+	}
+	return c.CodeKey(m.digest), !c.store.Has(c.binding(entryCode, m.digest).encode())
+}
+
+// CodeKey is the key of the code that this program on this machine would use of a module,
+// by its digest.
+func (c *Cache) CodeKey(module string) string {
+	sum := sha256.Sum256(c.binding(entryCode, module).encode())
+	return hex.EncodeToString(sum[:])
+}
+
+// ImportCode is Cache.Import for the code of m, which must be in the archive.
+func (s *Sandbox) ImportCode(r io.Reader, m *Module) error {
+	got, err := s.cfg.Cache.Import(r, []string{m.digest})
+	if err == nil && got.Kept == 0 {
+		err = errors.New("importing compiled code: the archive holds none for this program and machine")
+	}
+	return err
 }

@@ -14,6 +14,7 @@ type plan struct {
 	engine  Engine
 	way     way
 	entry   *sealed.Entry // of wayMapped
+	origin  string        // of the entry
 	child   *jail.Child   // started ahead for this very plan, or nil
 	notes   []Note
 	doubted string // why the entry is not to be believed after all
@@ -24,6 +25,15 @@ type plan struct {
 func (p *plan) close() {
 	_ = p.entry.Close()
 	p.entry = nil
+}
+
+// drop gives up an entry and the child that was started with it.
+func (p *plan) drop() {
+	if p.child != nil {
+		(&ahead{child: p.child}).end()
+		p.child = nil
+	}
+	p.close()
 }
 
 // plan settles how a run is made: from the cache where it holds the module's code,
@@ -38,6 +48,9 @@ func (s *Sandbox) plan(ctx context.Context, work Job) *plan {
 	if s.claim(work.Module.digest, p); p.entry == nil && p.child == nil {
 		s.find(work.Module.digest, p)
 	}
+	if p.entry != nil && p.origin == CodeImported && work.LocalCode {
+		p.drop()
+	}
 	if p.entry == nil {
 		p.cold(s, work)
 		return p
@@ -51,8 +64,8 @@ func (s *Sandbox) plan(ctx context.Context, work Job) *plan {
 
 // find looks for the module's code in the cache.
 func (s *Sandbox) find(digest string, p *plan) {
-	entry, note := s.cfg.Cache.load(entryCode, digest)
-	if p.entry = entry; note != nil {
+	entry, origin, note := s.cfg.Cache.loadCode(digest)
+	if p.entry, p.origin = entry, origin; note != nil {
 		p.notes = append(p.notes, *note)
 	}
 }

@@ -18,6 +18,8 @@ type Job struct {
 	Limits Limits
 	Engine Engine
 	Grants Grants
+	// LocalCode takes no code from the Cache that was made elsewhere.
+	LocalCode bool
 }
 
 // Run runs a module on stdin with the engine and grants of the Config. The
@@ -94,7 +96,7 @@ func (s *Sandbox) attempt(ctx, limited context.Context, work Job, p *plan) (*Res
 		p.doubted = "it could not be compiled: " + result.Stop.Message // so it is interpreted
 	}
 	if r.kept != nil {
-		if note := s.cfg.Cache.save(entryCode, work.Module.digest, *r.kept); note != nil {
+		if note := s.cfg.Cache.saveCode(work.Module.digest, CodeLocal, *r.kept); note != nil {
 			p.notes = append(p.notes, *note)
 		}
 	}

@@ -131,6 +131,7 @@ type ahead struct {
 	child  *jail.Child
 	entry  *sealed.Entry // that the child was given; nil for a child that suits any run
 	module string        // digest of the module whose code that is
+	origin string        // of the code
 }
 
 func (a *ahead) end() {
@@ -234,7 +235,7 @@ func (s *Sandbox) Expect(ctx context.Context, m *Module) {
 	if s.ready != nil {
 		s.ready.end()
 	}
-	s.ready = &ahead{child: child, entry: p.entry, module: m.digest}
+	s.ready = &ahead{child: child, entry: p.entry, module: m.digest, origin: p.origin}
 }
 
 // claim gives a plan the child that waits for this module with its code, and what
@@ -243,7 +244,7 @@ func (s *Sandbox) claim(digest string, p *plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.ready; r != nil && r.entry != nil && r.module == digest {
-		p.child, p.entry, s.ready = r.child, r.entry, nil
+		p.child, p.entry, p.origin, s.ready = r.child, r.entry, r.origin, nil
 	}
 	p.notes, s.notes = append(p.notes, s.notes...), nil
 }

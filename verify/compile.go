@@ -113,6 +113,11 @@ func compileRule(field string, r *Rule, haveRoot bool) (rule, error) {
 	if r.Signers < 0 || r.Signers > MaxCandidates {
 		return out, policyError("trust.signers", field+".require.signatures", "the rule asks for %d signers; want 1 to %d", r.Signers, MaxCandidates)
 	}
+	if len(r.CompiledCode) > 0 {
+		if _, err := compileRule(field+".compiledCode", r.forCode(), haveRoot); err != nil {
+			return out, err
+		}
+	}
 	if len(r.Pin) > 0 {
 		return out, checkPins(field, r)
 	}

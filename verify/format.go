@@ -56,6 +56,12 @@ func formatRule(r *Rule) ruleFile {
 	for i := range r.Authorities {
 		f.Authorities = append(f.Authorities, formatAuthority(&r.Authorities[i]))
 	}
+	if len(r.CompiledCode) > 0 {
+		f.CompiledCode = &codeFile{}
+		for i := range r.CompiledCode {
+			f.CompiledCode.Authorities = append(f.CompiledCode.Authorities, formatAuthority(&r.CompiledCode[i]))
+		}
+	}
 	return f
 }
 

@@ -69,8 +69,13 @@ type ruleFile struct {
 	Require                  requireFile       `yaml:"require,omitempty"`
 	Authorities              []authorityFile   `yaml:"authorities,omitempty"`
 	Attestations             []attestationFile `yaml:"attestations,omitempty"`
+	CompiledCode             *codeFile         `yaml:"compiledCode,omitempty"`
 	AttestationsAsSignatures []string          `yaml:"attestationsAsSignatures,omitempty"`
 	RepositoryIdentity       string            `yaml:"repositoryIdentity,omitempty"`
+}
+
+type codeFile struct {
+	Authorities []authorityFile `yaml:"authorities,omitempty"`
 }
 
 type requireFile struct {
@@ -184,6 +189,19 @@ func (f *ruleFile) rule(field string, root *rootFile, readFile func(string) ([]b
 			return r, err
 		}
 		r.Authorities = append(r.Authorities, a)
+	}
+	if f.CompiledCode == nil {
+		return r, nil
+	}
+	if len(f.CompiledCode.Authorities) == 0 {
+		return r, policyError("trust.nobody", field+".compiledCode", "compiledCode names no authority: leave it out, or say who may sign compiled code")
+	}
+	for i := range f.CompiledCode.Authorities {
+		a, err := f.CompiledCode.Authorities[i].authority(fmt.Sprintf("%s.compiledCode.authorities[%d]", field, i), root, readFile)
+		if err != nil {
+			return r, err
+		}
+		r.CompiledCode = append(r.CompiledCode, a)
 	}
 	return r, nil
 }

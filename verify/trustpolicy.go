@@ -78,6 +78,10 @@ type Rule struct {
 	// signatures, for artifacts that carry nothing else, such as those of
 	// GitHub's attest-build-provenance.
 	AttestationsAsSignatures []string
+	// CompiledCode are those who may sign machine code that was compiled of what
+	// this rule is about (see NewCode). Nobody may where it is empty: who may sign
+	// a function may not sign its machine code for that.
+	CompiledCode []Authority `json:",omitempty"`
 	// AnyRepository lets legacy signatures count whose docker-reference names
 	// another repository, as copied images have them. Bundles name none, and
 	// references that are paths are not compared with any.

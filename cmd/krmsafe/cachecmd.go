@@ -43,7 +43,7 @@ time; what is missing is fetched and compiled again. See docs/cache.md.`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.cacheListCommand("ls"), a.cacheListCommand("verify"), a.cachePruneCommand(), a.cacheExportCommand(), a.cacheImportCommand())
+	cmd.AddCommand(a.cacheListCommand("ls"), a.cacheListCommand("verify"), a.cachePruneCommand(), a.cacheExportCommand(), a.cacheImportCommand(), a.cachePushCommand())
 	return cmd
 }
 

@@ -44,21 +44,25 @@ func (f *originFlags) register(cmd *cobra.Command) {
 	f.registry.register(cmd)
 }
 
-// verifier gives what verifies, nil where nobody is trusted, and where to fetch
-// instead.
-func (f *originFlags) verifier() ([]verify.Mirror, *verify.Verifier, error) {
+// verifier gives what verifies, nil where nobody is trusted, what verifies compiled
+// code, nil where nobody is trusted with that, and where to fetch instead.
+func (f *originFlags) verifier() ([]verify.Mirror, *verify.Verifier, *verify.CodeVerifier, error) {
 	trust, err := f.trust.policy()
 	if err != nil || len(trust.Rules) == 0 {
-		return trust.Mirrors, nil, err
+		return trust.Mirrors, nil, nil, err
 	}
 	verifier, err := verify.New(trust)
-	return trust.Mirrors, verifier, err
+	if err != nil {
+		return trust.Mirrors, nil, nil, err
+	}
+	code, err := verify.NewCode(trust)
+	return trust.Mirrors, verifier, code, err
 }
 
 // judges gives what fetches and what verifies. The verifier is nil where nobody
 // is trusted.
 func (f *originFlags) judges(a *app) (*oci.Client, *verify.Verifier, error) {
-	mirrors, verifier, err := f.verifier()
+	mirrors, verifier, _, err := f.verifier()
 	if err != nil {
 		return nil, nil, err
 	}

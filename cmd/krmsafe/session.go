@@ -100,7 +100,8 @@ type session struct {
 type judges struct {
 	mirrors  []verify.Mirror
 	verifier *verify.Verifier // nil where nobody is trusted
-	lock     *pipeline.Lock   // nil without --frozen
+	code     *verify.CodeVerifier
+	lock     *pipeline.Lock // nil without --frozen
 	bundles  []verify.Evidence
 }
 
@@ -243,7 +244,7 @@ func (s *session) pipeline(publicOnly bool) (*pipeline.Pipeline, error) {
 	p, err := pipeline.New(pipeline.Config{
 		Registry: client, Verifier: s.judged.verifier, AllowUnsigned: f.allowUnsigned, Lock: s.judged.lock, Policy: rego.policy, PolicyName: rego.name,
 		Sandbox: s.box, Runtime: runtimeFacts(f.sandbox.engine, f.sandbox.jail), Date: today(), KRM: krm.DefaultLimits(),
-		Mode: pipeline.Mode(f.mode), Random: rand.Reader, Flags: f.lowered(), CacheWarning: s.warning,
+		Mode: pipeline.Mode(f.mode), Random: rand.Reader, Flags: f.lowered(), CacheWarning: s.warning, CodeVerifier: s.judged.code,
 	})
 	if err != nil {
 		return nil, err
@@ -258,10 +259,10 @@ func (f *judgeFlags) judges() (*judges, error) {
 	if err != nil {
 		return nil, err
 	}
-	mirrors, verifier, err := f.verifier()
+	mirrors, verifier, code, err := f.verifier()
 	if err != nil {
 		return nil, err
 	}
 	lock, err := f.lock.read()
-	return &judges{mirrors: mirrors, verifier: verifier, lock: lock, bundles: bundles}, err
+	return &judges{mirrors: mirrors, verifier: verifier, code: code, lock: lock, bundles: bundles}, err
 }

@@ -72,15 +72,12 @@ func (d *editDoc) take(n *yaml.Node, value string) {
 
 // editable says whether the strings that hold a document can be written.
 func (d *editDoc) editable() error {
-	if d.looked || d.outer == nil {
-		return d.fixed
+	for ; d.outer != nil; d = d.outer.doc {
+		if _, _, err := d.outer.doc.span(d.outer.node); err != nil {
+			return err
+		}
 	}
-	d.looked = true
-	_, _, d.fixed = d.outer.doc.span(d.outer.node)
-	if d.fixed == nil {
-		d.fixed = d.outer.doc.editable()
-	}
-	return d.fixed
+	return nil
 }
 
 // setContent gives a collection other children.
@@ -100,20 +97,21 @@ func (p Place) blockColumn() int {
 
 // inFlow says whether a node stands inside a flow collection.
 func (d *editDoc) inFlow(n *yaml.Node) bool {
-	if d.flow == nil {
-		d.flow = map[*yaml.Node]bool{}
-		var walk func(at *yaml.Node, flow bool)
-		walk = func(at *yaml.Node, flow bool) {
-			if flow {
-				d.flow[at] = true
-			}
-			for _, c := range at.Content {
-				walk(c, flow || at.Style&yaml.FlowStyle != 0)
+	var walk func(at *yaml.Node, flow bool) (found, in bool)
+	walk = func(at *yaml.Node, flow bool) (bool, bool) {
+		if at == n {
+			return true, flow
+		}
+		flow = flow || at.Style&yaml.FlowStyle != 0
+		for _, c := range at.Content {
+			if found, in := walk(c, flow); found {
+				return true, in
 			}
 		}
-		walk(d.root, false)
+		return false, false
 	}
-	return d.flow[n]
+	_, in := walk(d.root, false)
+	return in
 }
 
 // Rename gives the key of a value another name. The error is an *EditError.

@@ -155,21 +155,6 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
-// However many functions a small file holds, only so many are looked at.
-func TestFunctionsAreBounded(t *testing.T) {
-	for name, text := range map[string]string{
-		"kustomization.yaml": "transformers:\n" + strings.Repeat("- '{}'\n", migrate.MaxFunctions+1),
-		"Kustomization":      "generators:\n" + strings.Repeat("- missing.yaml\n", migrate.MaxFunctions+1),
-		"Kptfile":            "pipeline:\n  mutators:\n" + strings.Repeat("  - image: a\n", migrate.MaxFunctions+1),
-		"patch.yaml":         strings.Repeat("- path: /metadata/configFn\n", migrate.MaxFunctions+1),
-	} {
-		_, err := migrate.Open(plant(t, map[string]string{name: text}), krm.DefaultLimits())
-		if e, ok := errors.AsType[*krm.SyntaxError](err); !ok || e.Code != "migrate.limit.functions" {
-			t.Errorf("%s: Open = %v", name, err)
-		}
-	}
-}
-
 // Nothing that a tree holds names modules: a FunctionMap in it is a file like others.
 func TestMapInTheTreeIsIgnored(t *testing.T) {
 	dir := plant(t, map[string]string{

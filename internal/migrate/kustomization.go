@@ -46,7 +46,7 @@ func inline(s string) bool { return strings.ContainsAny(s, "\n{") }
 
 func (t *Tree) scanInline(f *textFile, entry krm.Place, place, base string) {
 	s, ok := entry.Text()
-	if t.looked++; !ok || !inline(s) || t.full() {
+	if !ok || !inline(s) {
 		return
 	}
 	text, err := entry.Inner()
@@ -59,8 +59,6 @@ func (t *Tree) scanInline(f *textFile, entry krm.Place, place, base string) {
 func (t *Tree) scanEntry(f *textFile, entry krm.Place, place, base string) {
 	s, ok := entry.Text()
 	switch {
-	case t.full():
-		return
 	case !ok:
 		if entry.IsAlias() || entry.IsMapping() {
 			t.add(f, entry, place, base).block("malformed", "write it as text: |", "the entry is not text")
@@ -78,8 +76,10 @@ func (t *Tree) scanEntry(f *textFile, entry krm.Place, place, base string) {
 		t.skip(f.path, place, s, "lies outside of the directory")
 		return
 	}
-	if t.links[name] {
-		return // told of as what it is
+	for _, skipped := range t.Skipped {
+		if skipped.Path == name {
+			return
+		}
 	}
 	t.list(name, listing{base: base, function: true})
 	for _, k := range kustomizationNames {
@@ -93,7 +93,6 @@ func (t *Tree) scanEntry(f *textFile, entry krm.Place, place, base string) {
 }
 
 func (t *Tree) skip(file, place, entry, why string) {
-	t.looked++
 	const keep = 200
 	if len(entry) > keep {
 		entry = entry[:keep] + "…"

@@ -18,6 +18,10 @@ func (j *judgement) facts() policy.Facts {
 		Runtime:   j.p.cfg.Runtime,
 		Resources: resourceFacts(krm.Summarize(j.req.Input)),
 	}
+	f.Runtime.CompiledCode = sandbox.CodeNone
+	if box := j.p.cfg.Sandbox; box != nil {
+		f.Runtime.CompiledCode = box.CodeOrigin(j.module)
+	}
 	if j.confinement != "" {
 		f.Runtime.Jail = j.confinement
 	}

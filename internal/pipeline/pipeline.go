@@ -61,6 +61,9 @@ type Config struct {
 	// policy to see: PermissivePolicy, InsecureIgnoreTLog, InsecureIgnoreSCT.
 	// The other flags follow from AllowUnsigned, Runtime and Mode.
 	Flags policy.Flags
+	// CodeVerifier says who may have signed compiled code in a registry; nil takes
+	// none from there.
+	CodeVerifier *verify.CodeVerifier
 	// CacheWarning is why the Sandbox has no Cache though one was to be had, for
 	// reports to tell; nil says nothing.
 	CacheWarning *sandbox.CacheError
@@ -186,6 +189,7 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Report, error) {
 	if err := j.learn(ctx); err != nil || j.refused() {
 		return j.report, err
 	}
+	j.takeCode(ctx)
 	// So does its start with compiled code, behind the policy's judgement.
 	go p.cfg.Sandbox.Expect(ctx, j.module)
 	j.stage = StageDecide

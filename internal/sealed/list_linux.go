@@ -160,3 +160,9 @@ func (s *Store) Remove(name string) error {
 
 // Discard removes the entry of a binding, if it is there.
 func (s *Store) Discard(binding []byte) error { return s.Remove(nameOf(binding)) }
+
+// Has reports whether there is a file for a binding, whatever it holds.
+func (s *Store) Has(binding []byte) bool {
+	_, err := s.root.Lstat(nameOf(binding))
+	return err == nil
+}

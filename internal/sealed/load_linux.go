@@ -55,21 +55,9 @@ func (s *Store) read(k *key, name string) (entry *Entry, binding []byte, err err
 		}
 	}()
 	leased := lease(f)
-	head := make([]byte, fixedBytes)
-	if _, err := io.ReadFull(f, head); err != nil {
-		return nil, nil, s.doubt(name, "is too short")
-	}
-	part, err := parseFixed(head, size)
+	part, binding, small, err := s.readHead(k, name, f, size)
 	if err != nil {
-		return nil, nil, s.doubt(name, err.Error())
-	}
-	small := make([]byte, int(part.binding)+int(part.head))
-	if _, err := io.ReadFull(f, small); err != nil {
-		return nil, nil, s.doubt(name, "is too short")
-	}
-	binding, small = small[:part.binding:part.binding], small[part.binding:]
-	if !hmac.Equal(head[offMAC:], k.mac(name, head[:offMAC], binding, small)) {
-		return nil, nil, s.doubt(name, "is not what was written, or was written with another key")
+		return nil, nil, err
 	}
 	entry = &Entry{Head: small, BulkOffset: part.bulkOffset(), BulkBytes: int64(part.bulk), leased: leased} //nolint:gosec // G115: bounded
 	if part.bulk == 0 {
@@ -92,6 +80,48 @@ func (s *Store) read(k *key, name string) (entry *Entry, binding []byte, err err
 		return nil, nil, err
 	}
 	return entry, binding, nil
+}
+
+// readHead reads and checks everything but the bulk, whose tag is among it.
+func (s *Store) readHead(k *key, name string, f *os.File, size int64) (part fixed, binding, small []byte, err error) {
+	head := make([]byte, fixedBytes)
+	if _, err := io.ReadFull(f, head); err != nil {
+		return fixed{}, nil, nil, s.doubt(name, "is too short")
+	}
+	if part, err = parseFixed(head, size); err != nil {
+		return fixed{}, nil, nil, s.doubt(name, err.Error())
+	}
+	small = make([]byte, int(part.binding)+int(part.head))
+	if _, err := io.ReadFull(f, small); err != nil {
+		return fixed{}, nil, nil, s.doubt(name, "is too short")
+	}
+	binding, small = small[:part.binding:part.binding], small[part.binding:]
+	if !hmac.Equal(head[offMAC:], k.mac(name, head[:offMAC], binding, small)) {
+		return fixed{}, nil, nil, s.doubt(name, "is not what was written, or was written with another key")
+	}
+	return part, binding, small, nil
+}
+
+// Head gives the head of an entry without looking at its bulk. Errors: as Load's.
+func (s *Store) Head(binding []byte) ([]byte, error) {
+	k, err := s.readKey()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrAbsent
+	}
+	if err != nil {
+		return nil, err
+	}
+	name := nameOf(binding)
+	f, size, err := s.openEntry(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	_, found, head, err := s.readHead(k, name, f, size)
+	if err == nil && !bytes.Equal(found, binding) {
+		err = s.doubt(name, "was made for something else")
+	}
+	return head, err
 }
 
 // openEntry opens an entry's file, which must be a regular file of this user alone.

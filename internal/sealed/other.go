@@ -48,3 +48,9 @@ func (s *Store) Discard([]byte) error { return nil }
 
 // Writable fails.
 func (s *Store) Writable() error { return ErrUnsupported }
+
+// Has is false.
+func (s *Store) Has([]byte) bool { return false }
+
+// Head finds nothing.
+func (s *Store) Head([]byte) ([]byte, error) { return nil, ErrAbsent }

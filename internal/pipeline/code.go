@@ -1,0 +1,72 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/krmsafe/krmsafe/internal/oci"
+	"github.com/krmsafe/krmsafe/verify"
+)
+
+// takeCode takes compiled code from the module's registry where the trust policy names
+// somebody who may sign it, and this machine has none. The function itself is verified by
+// then; what goes wrong with the code is worth a warning and no more, as the module can
+// be compiled here.
+func (j *judgement) takeCode(ctx context.Context) {
+	cfg := &j.p.cfg
+	if cfg.CodeVerifier == nil || j.artifact == nil || j.module == nil || !j.provenance.Verified() || !cfg.CodeVerifier.Covers(j.name()) {
+		return
+	}
+	key, wanted := cfg.Sandbox.WantsCode(j.module)
+	if !wanted {
+		return
+	}
+	found, err := cfg.Registry.FindCode(ctx, j.artifact, key)
+	if err != nil {
+		j.warn("cache.registry", j.about("its compiled code could not be looked for: "+err.Error()), "")
+		return
+	}
+	for _, code := range found {
+		signer, err := j.verifyCode(ctx, code)
+		if err == nil {
+			err = j.importCode(ctx, code)
+		}
+		if err == nil {
+			j.warn("cache.imported", j.about(fmt.Sprintf("runs code that was compiled elsewhere, %s, signed by %s", code.Digest, signer)),
+				"this is told once, when the code is taken; leave compiledCode out of the trust policy to compile here")
+			return
+		}
+		j.warn("cache.refused", j.about(fmt.Sprintf("compiled code %s was not taken: %v", code.Digest, err)), "")
+	}
+}
+
+// verifyCode says who signed the code, if it is one of those who may.
+func (j *judgement) verifyCode(ctx context.Context, code oci.Code) (signer string, err error) {
+	var evidence []verify.Evidence
+	for _, e := range code.Evidence {
+		evidence = append(evidence, verify.Evidence{
+			Kind: verify.Kind(e.Kind), MediaType: e.MediaType, Digest: e.Manifest, Source: e.Source,
+			Bytes: e.Bytes, Annotations: e.Annotations,
+		})
+	}
+	provenance, err := j.p.cfg.CodeVerifier.Verify(ctx, j.name(), verify.Subject{Reference: code.Ref, Digest: code.Digest}, evidence)
+	if err != nil {
+		return "", err
+	}
+	signatures := provenance.Signatures()
+	if !provenance.Verified() || len(signatures) == 0 {
+		return "", errors.New("nobody signed it")
+	}
+	return signatures[0].Authority, nil
+}
+
+// importCode reads what was verified and seals it for this machine.
+func (j *judgement) importCode(ctx context.Context, code oci.Code) error {
+	body, err := j.p.cfg.Registry.ReadCode(ctx, code)
+	if err != nil {
+		return err
+	}
+	return j.p.cfg.Sandbox.ImportCode(bytes.NewReader(body), j.module)
+}

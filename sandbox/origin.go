@@ -1,0 +1,70 @@
+package sandbox
+
+import (
+	"github.com/krmsafe/krmsafe/internal/jail"
+	"github.com/krmsafe/krmsafe/internal/sealed"
+)
+
+// Where the compiled code comes from that a run takes from the Cache.
+const (
+	// CodeNone: the Cache holds none, or there is no Cache.
+	CodeNone = "none"
+	// CodeLocal: it was made here, by a jailed child of this program.
+	CodeLocal = "local"
+	// CodeImported: it was made elsewhere, and somebody vouched for it.
+	CodeImported = "imported"
+)
+
+const maxOriginBytes = 64
+
+// loadCode gives a module's code and its origin, or nil and perhaps a note.
+func (c *Cache) loadCode(digest string) (*sealed.Entry, string, *Note) {
+	entry, note := c.load(entryCode, digest)
+	if entry == nil {
+		return nil, CodeNone, note
+	}
+	origin, head, err := splitOrigin(entry.Head)
+	if err != nil {
+		_ = entry.Close()
+		c.discard(digest)
+		return nil, CodeNone, discarded(err.Error())
+	}
+	entry.Head = head
+	return entry, origin, nil
+}
+
+// saveCode keeps a module's code.
+func (c *Cache) saveCode(digest, origin string, content sealed.Content) *Note {
+	var e jail.Encoder
+	e.String(origin)
+	e.Bytes(content.Head)
+	content.Head = e.Payload()
+	return c.save(entryCode, digest, content)
+}
+
+func splitOrigin(head []byte) (origin string, rest []byte, err error) {
+	d := jail.NewDecoder(head)
+	origin, rest = d.String(maxOriginBytes), d.Bytes(maxHeadBytes)
+	if err := d.Close(); err != nil {
+		return "", nil, err
+	}
+	return origin, rest, nil
+}
+
+// CodeOrigin says where the code comes from that a run of m would take from the Cache:
+// CodeNone, CodeLocal or CodeImported.
+func (s *Sandbox) CodeOrigin(m *Module) string {
+	c := s.cfg.Cache
+	if c == nil || s.cfg.Engine == EngineInterpreter {
+		return CodeNone
+	}
+	head, err := c.store.Head(c.binding(entryCode, m.digest).encode())
+	if err != nil {
+		return CodeNone // the run says why, if there is anything to say
+	}
+	origin, _, err := splitOrigin(head)
+	if err != nil {
+		return CodeNone
+	}
+	return origin
+}
