@@ -23,9 +23,12 @@ type wrapperFlags struct {
 	functions string
 }
 
+// functionsUsage is what --functions means to every verb that has it.
+const functionsUsage = "file with a FunctionMap: which module stands in for which container image (for migrate, or program)"
+
 func (f *wrapperFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.results, "results", "auto", "where results go: stderr, list (the ResourceList's results), both, or auto, which knows kustomize from kpt")
-	cmd.Flags().StringVar(&f.functions, "functions", "", "file with a FunctionMap: which module stands in for which container image")
+	cmd.Flags().StringVar(&f.functions, "functions", "", functionsUsage)
 }
 
 // execFlags are the flags of `krmsafe exec` and of the other verbs that kustomize

@@ -68,7 +68,7 @@ does not answer; nothing is written), 2 usage, 3 with --check if anything is lef
 	f.registry.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.to, "to", string(migrate.FormWasip1), "what to write: wasip1 (for krmsafe build and krmsafe run), exec (krmsafe as a program of kustomize and kpt) or kpt-exec (the same, in Kptfiles alone)")
-	flags.StringVar(&f.functions, "functions", "", "file with a FunctionMap: which module stands in for which image or program")
+	flags.StringVar(&f.functions, "functions", "", functionsUsage)
 	flags.StringVar(&f.trust, "trust", "", "file with a TrustPolicy, for its mirrors: where to look for modules instead")
 	flags.StringVar(&f.suffix, "tag-suffix", "-wasm", "look for a module under the image's tag with this suffix; empty looks for none")
 	flags.BoolVar(&f.unpinned, "allow-unpinned", false, "write references of the function map that have no digest as they are; lowers safety")

@@ -18,7 +18,7 @@ func TestConfigKeysAreClassified(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"allow-http-registry", "annotations", "attestation-type",
-		"certificate-github-workflow-name", "certificate-github-workflow-ref", "certificate-github-workflow-repository",
+		"catalog", "certificate-github-workflow-name", "certificate-github-workflow-ref", "certificate-github-workflow-repository",
 		"certificate-github-workflow-sha", "certificate-github-workflow-trigger",
 		"certificate-identity", "certificate-identity-regexp", "certificate-oidc-issuer", "certificate-oidc-issuer-regexp",
 		"compile-cache", "engine", "fail-on", "jail", "mode", "permissive-policy", "platform", "policy", "registry-token-host", "report", "require-jail", "results",
@@ -37,6 +37,10 @@ func TestAnchored(t *testing.T) {
 		{"trust", "trust.yaml", "/etc/krmsafe/trust.yaml"},
 		{"trust", "/srv/trust.yaml", "/srv/trust.yaml"},
 		{"key", "../keys/a.pub", "/etc/keys/a.pub"},
+		{"catalog", "catalog.yaml", "/etc/krmsafe/catalog.yaml"},
+		{"catalog", "builtin:catalog", "/etc/krmsafe/builtin:catalog"},
+		{"catalog", "oci://ghcr.io/acme/catalog@sha256:0", "oci://ghcr.io/acme/catalog@sha256:0"},
+		{"catalog", "oci-layout:catalog@sha256:0", "oci-layout:/etc/krmsafe/catalog@sha256:0"},
 		{"policy", "org.rego", "/etc/krmsafe/org.rego"},
 		{"policy", "builtin:strict", "builtin:strict"},
 		{"policy", "oci://ghcr.io/acme/policy@sha256:0", "oci://ghcr.io/acme/policy@sha256:0"},

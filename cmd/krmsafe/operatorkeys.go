@@ -20,6 +20,7 @@ func configurable() *flagSet {
 	cmd := &cobra.Command{}
 	(&judgeFlags{}).register(cmd)
 	(&wrapperFlags{}).register(cmd)
+	(&catalogFlags{}).register(cmd)
 	return cmd.Flags()
 }
 
@@ -91,11 +92,11 @@ func anchored(key, value, dir string) string {
 		}
 		return filepath.Join(dir, path)
 	}
-	if key == "policy" {
+	if key == "policy" || key == "catalog" {
 		if layout, is := strings.CutPrefix(value, "oci-layout:"); is {
 			return "oci-layout:" + join(layout)
 		}
-		if strings.HasPrefix(value, builtin) || strings.Contains(value, "://") {
+		if key == "policy" && strings.HasPrefix(value, builtin) || strings.Contains(value, "://") {
 			return value
 		}
 		return join(value)
