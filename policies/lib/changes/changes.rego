@@ -166,7 +166,8 @@ _function_keys := {"config.kubernetes.io/function", "config.k8s.io/function", "k
 # METADATA
 # title: Reserved annotations stay
 # description: >-
-#   Annotations that steer tools stay as they are. A new object may say where it is to be written. That an object is
+#   Annotations that steer tools stay as they are. A new object may say where it is to be written, and a generator's that
+#   kustomize is to add a hash to its name; not that it merges with another or replaces it. That an object is
 #   written to another file is told only where the operator lets functions move objects (--allow-move).
 # custom:
 #   id: output.reserved_annotation
@@ -176,6 +177,7 @@ reserved contains r if {
 	not key in _function_keys
 	not _places_new(c, key)
 	not _moves(c, key)
+	not _for_kustomize(c, key)
 	r := reason.new(rego.metadata.rule(), sprintf("%s: reserved annotation %s is %s", [name(c.resource), key, _done(c)]))
 }
 
@@ -191,6 +193,19 @@ _moves(c, key) if {
 	key in path_keys | index_keys
 	is_string(c.before)
 	is_string(c.after)
+}
+
+# A generator tells kustomize how to name what it made. That it makes something new is what kustomize takes for granted.
+_for_kustomize(c, key) if {
+	input.function.role == "generator"
+	c.op == "add"
+	c.pointer == ""
+	c.after.metadata.annotations[key] in _words_for_kustomize[key]
+}
+
+_words_for_kustomize := {
+	"kustomize.config.k8s.io/needs-hash": {"true", "false"},
+	"kustomize.config.k8s.io/behavior": {"create"},
 }
 
 path_keys := {"internal.config.kubernetes.io/path", "config.kubernetes.io/path"}

@@ -258,6 +258,26 @@ test_generator_allowed if {
 	ids(object.union(fixture.with_changes([new(configmap, {})]), {"function": {"role": "generator"}})) == set()
 }
 
+generating(annotations) := ids(object.union(fixture.with_changes([new(configmap, annotations)]), {"function": {"role": "generator"}}))
+
+test_generator_that_asks_for_a_hash_allowed if {
+	generating({"kustomize.config.k8s.io/needs-hash": "true", "kustomize.config.k8s.io/behavior": "create"}) == set()
+}
+
+test_generator_that_merges_denied if {
+	every behavior in {"merge", "replace", "Create", ""} {
+		generating({"kustomize.config.k8s.io/behavior": behavior}) == {"output.reserved_annotation"}
+	}
+}
+
+test_generator_that_asks_for_something_else_denied if {
+	generating({"kustomize.config.k8s.io/needs-hash": "yes"}) == {"output.reserved_annotation"}
+}
+
+test_transformer_that_asks_for_a_hash_denied if {
+	refused("output.reserved_annotation", [new(configmap, {"kustomize.config.k8s.io/needs-hash": "true"})])
+}
+
 test_messages_name_resources if {
 	document := fixture.with_changes([
 		whole("remove", {"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "shop", "name": "web"}, {}),
