@@ -155,6 +155,24 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
+// A program is not the installed krmsafe for being called so: a tree may hold one of that name.
+func TestProgramCalledKrmsafe(t *testing.T) {
+	for command, done := range map[string]bool{
+		"krmsafe": true, "krmsafe exec --image r/x@sha256:0": true, "krmsafe.exe": true,
+		"./krmsafe": false, "bin/krmsafe": false, "/tmp/krmsafe": false, "krmsafe-evil": false, "krmsafe/../evil": false, "evil krmsafe": false, " krmsafe": false, "krmsafe;evil": false,
+	} {
+		for name, text := range map[string]string{
+			"Kptfile": "pipeline: {mutators: [{exec: '" + command + "'}]}\n",
+			"fn.yaml": "metadata: {annotations: {config.kubernetes.io/function: \"exec: {path: '" + command + "'}\"}}\n",
+		} {
+			told := moved(t, plant(t, map[string]string{name: text}), migrate.FormWasip1)
+			if strings.HasSuffix(told, " done\n") != done {
+				t.Errorf("%q in a %s: %s", command, name, told)
+			}
+		}
+	}
+}
+
 // Nothing that a tree holds names modules: a FunctionMap in it is a file like others.
 func TestMapInTheTreeIsIgnored(t *testing.T) {
 	dir := plant(t, map[string]string{

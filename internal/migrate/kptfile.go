@@ -3,7 +3,6 @@ package migrate
 import (
 	"path"
 	"regexp"
-	"strings"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 )
@@ -65,7 +64,8 @@ func (t *Tree) scanStep(f *textFile, entry krm.Place, place, base string) {
 	}
 }
 
-var wrapper = regexp.MustCompile(`^([^ ]*/)?krmsafe(\.exe)?( |$)`)
+var wrapper = regexp.MustCompile(`^krmsafe(\.exe)?( |$)`)
 
-// isWrapper says whether a command starts krmsafe.
-func isWrapper(command string) bool { return wrapper.MatchString(strings.TrimSpace(command)) }
+// isWrapper says whether a command starts the krmsafe that is installed. A path, which may lead to a program of that name
+// in the tree, is a program like others.
+func isWrapper(command string) bool { return wrapper.MatchString(command) }
