@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
@@ -61,6 +62,7 @@ func (b *batch) run(ctx context.Context) ([]*pipeline.Report, error) {
 		if err := s.ready(); err != nil {
 			return nil, err
 		}
+		defer b.lookAhead(ctx, s)()
 	}
 	for _, st := range b.steps {
 		rep, err := b.step(ctx, s, st)
@@ -70,6 +72,20 @@ func (b *batch) run(ctx context.Context) ([]*pipeline.Report, error) {
 		}
 	}
 	return b.reports, nil
+}
+
+// lookAhead fetches and verifies the modules that come later while the first one
+// runs. What it gives ends it.
+func (b *batch) lookAhead(ctx context.Context, s *session) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	for _, st := range b.steps[1:] {
+		running.Go(func() { s.prefetch(ctx, st.req) })
+	}
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // prepare reads the resources and finds out which functions run on them.

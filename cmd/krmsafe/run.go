@@ -73,7 +73,7 @@ file is changed.`,
 		Example: `  krmsafe run ./manifests --image ghcr.io/acme/set-metadata:v1 --key acme.pub \
     --fn-config set-metadata.yaml --policy org.rego --diff
 
-  krmsafe run ./package --pipeline --trust trust.yaml --results-dir /tmp/results
+  krmsafe run --pipeline --trust trust.yaml --results-dir /tmp/results
 
   kustomize build . | krmsafe run --file ./fn.wasm --allow-unsigned -o unwrap -- team=shop`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -122,8 +122,11 @@ func (f *runFlags) check() error {
 
 func (a *app) runFunctions(ctx context.Context, f runFlags, paths, pairs []string) (int, error) {
 	b := &batch{app: a, flags: f, pairs: pairs}
-	if len(paths) == 1 && paths[0] != "-" {
+	switch {
+	case len(paths) == 1 && paths[0] != "-":
 		b.path = paths[0]
+	case len(paths) == 0 && f.pipeline.on:
+		b.path = "." // as kpt fn render
 	}
 	defer b.close()
 	e := ending{several: f.pipeline.on || len(f.fnConfigs) > 1, product: b.product, aside: b.writeResults}
