@@ -35,6 +35,8 @@ func TestScript(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TESTDATA", testdata)
 			env.Setenv("KRMSAFE_CACHE", filepath.Join(env.WorkDir, ".cache"))
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".xdg-cache")) // of compiled code
+			env.Setenv("XDG_CONFIG_HOME", filepath.Join(env.WorkDir, ".xdg-config"))
 			env.Setenv("LAYOUT", "oci-layout:"+filepath.Join(testdata, "signed", "cosign3-key"))
 			for name, module := range modules() {
 				if err := os.WriteFile(filepath.Join(env.WorkDir, name), module, 0o600); err != nil {

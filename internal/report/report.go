@@ -163,7 +163,7 @@ func (p *printer) success(r *pipeline.Report) {
 	p.line("krmsafe: %s by policy %s %s: %s", verdict, plain.Line(r.Policy.Name), short(r.Policy.Digest), limits(r.Policy.Limits))
 	if e := r.Run; e != nil {
 		p.line("krmsafe: ran in %s (%s, jail %s) on %d of %d memory pages and %d units of fuel: %d items in, %d out",
-			roundDuration(e.Wall), e.Engine, jail(e.Jail), e.MemoryPages, r.Policy.Limits.MemoryPages, e.Fuel, r.Input.Items, r.Output.Items)
+			roundDuration(e.Wall), engine(e), jail(e.Jail), e.MemoryPages, r.Policy.Limits.MemoryPages, e.Fuel, r.Input.Items, r.Output.Items)
 	}
 	if seen := view(r.View); seen != "" {
 		p.line("krmsafe: %s", seen)

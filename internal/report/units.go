@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"time"
+
+	"github.com/krmsafe/krmsafe/internal/pipeline"
 )
 
 // bytesText renders a number of bytes in the largest binary unit that divides
@@ -31,6 +33,14 @@ func roundDuration(d time.Duration) time.Duration {
 	default:
 		return d.Round(time.Millisecond)
 	}
+}
+
+// engine names what ran the function, and whether it found its code in the cache.
+func engine(e *pipeline.Execution) string {
+	if e.Cached {
+		return e.Engine + " from the cache"
+	}
+	return e.Engine
 }
 
 // short is the first part of a digest, enough for a person to tell two apart.
