@@ -29,6 +29,10 @@ type editDoc struct {
 	edits  []edit
 	taken  map[*yaml.Node]bool // nodes that were edited
 	inner  []*innerText
+	texts  map[*yaml.Node]*Text // of inner, by the string that holds it
+	flow   map[*yaml.Node]bool  // nodes inside flow collections; nil until it is asked for
+	fixed  error                // why the strings that hold it cannot be written
+	looked bool                 // fixed is known
 	limits Limits
 	flat   bool   // all of it counts as one line of the file
 	outer  *Place // the string that holds it, nil in the file itself
@@ -269,10 +273,8 @@ func (p Place) Inner() (*Text, error) {
 	if !ok {
 		return nil, editErrorf(p.node, "it is not text")
 	}
-	for _, in := range p.doc.inner {
-		if in.at.node == p.node {
-			return in.text, nil
-		}
+	if t := p.doc.texts[p.node]; t != nil {
+		return t, nil
 	}
 	t := OpenText([]byte(s), p.doc.limits)
 	t.log = p.doc.log
@@ -285,6 +287,10 @@ func (p Place) Inner() (*Text, error) {
 			d.flat = true
 		}
 	}
+	if p.doc.texts == nil {
+		p.doc.texts = map[*yaml.Node]*Text{}
+	}
+	p.doc.texts[p.node] = t
 	p.doc.inner = append(p.doc.inner, &innerText{at: p, text: t})
 	return t, nil
 }

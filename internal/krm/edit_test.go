@@ -235,6 +235,7 @@ func FuzzEditText(f *testing.F) {
 			return
 		}
 		p := places[uint(which)%uint(len(places))]
+		start, end, lineEnd, ok := krm.SpanOf(p)
 		if p.SetText(value) != nil {
 			return
 		}
@@ -242,6 +243,13 @@ func FuzzEditText(f *testing.F) {
 		got, err := text.Bytes()
 		if err != nil {
 			return
+		}
+		before, behind := string(data[:start]), string(data[end:])
+		if strings.HasPrefix(string(got[min(start, len(got)):]), "|-") { // a block stands below what stood behind the value
+			behind = string(data[lineEnd:])
+		}
+		if !ok || !strings.HasPrefix(string(got), before) || !strings.HasSuffix(string(got), behind) {
+			t.Fatalf("%q with %q became %q: more than the value from %d to %d changed", data, value, got, start, end)
 		}
 		found := 0
 		again := krm.OpenText(got, limits)

@@ -72,12 +72,15 @@ func (d *editDoc) take(n *yaml.Node, value string) {
 
 // editable says whether the strings that hold a document can be written.
 func (d *editDoc) editable() error {
-	for ; d.outer != nil; d = d.outer.doc {
-		if _, _, err := d.outer.doc.span(d.outer.node); err != nil {
-			return err
-		}
+	if d.looked || d.outer == nil {
+		return d.fixed
 	}
-	return nil
+	d.looked = true
+	_, _, d.fixed = d.outer.doc.span(d.outer.node)
+	if d.fixed == nil {
+		d.fixed = d.outer.doc.editable()
+	}
+	return d.fixed
 }
 
 // setContent gives a collection other children.
@@ -97,21 +100,20 @@ func (p Place) blockColumn() int {
 
 // inFlow says whether a node stands inside a flow collection.
 func (d *editDoc) inFlow(n *yaml.Node) bool {
-	var walk func(at *yaml.Node, flow bool) (found, in bool)
-	walk = func(at *yaml.Node, flow bool) (bool, bool) {
-		if at == n {
-			return true, flow
-		}
-		flow = flow || at.Style&yaml.FlowStyle != 0
-		for _, c := range at.Content {
-			if found, in := walk(c, flow); found {
-				return true, in
+	if d.flow == nil {
+		d.flow = map[*yaml.Node]bool{}
+		var walk func(at *yaml.Node, flow bool)
+		walk = func(at *yaml.Node, flow bool) {
+			if flow {
+				d.flow[at] = true
+			}
+			for _, c := range at.Content {
+				walk(c, flow || at.Style&yaml.FlowStyle != 0)
 			}
 		}
-		return false, false
+		walk(d.root, false)
 	}
-	_, in := walk(d.root, false)
-	return in
+	return d.flow[n]
 }
 
 // Rename gives the key of a value another name. The error is an *EditError.

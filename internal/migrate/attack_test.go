@@ -155,6 +155,32 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
+// The walk enters no hidden folder, and a base in one is looked at all the same, and what it lists.
+func TestHiddenBase(t *testing.T) {
+	dir := plant(t, map[string]string{
+		"kustomization.yaml":           "resources: [app/.base, .gone]\ncomponents: [.part]\n",
+		"app/.base/kustomization.yaml": "resources: [../../.again, ../.base]\ntransformers: [fn.yaml, .fns]\n",
+		"app/.base/fn.yaml":            plainFunction,
+		"app/.base/.fns/Kustomization": "resources: [fn.yaml]\n",
+		"app/.base/.fns/fn.yaml":       plainFunction,
+		".again/kustomization.yml":     "validators:\n- |\n  " + strings.ReplaceAll(plainFunction, "\n", "\n  "),
+		".part/kustomization.yaml":     "generators: [fn.yaml]\n",
+		".part/fn.yaml":                plainFunction,
+		".unused/kustomization.yaml":   "generators: [fn.yaml]\n",
+		".unused/fn.yaml":              plainFunction,
+	})
+	told := moved(t, dir, migrate.FormWasip1)
+	want := `.again/kustomization.yml:8 validators[0].config.kubernetes.io/function container moves
+.part/fn.yaml:6 config.kubernetes.io/function container moves
+app/.base/.fns/fn.yaml:6 config.kubernetes.io/function container moves
+app/.base/fn.yaml:6 config.kubernetes.io/function container moves
+kustomization.yaml skipped: resources[1] lists ".gone", which cannot be read: it is no file or base under the directory, or lies behind a symbolic link
+`
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
 // A program is not the installed krmsafe for being called so: a tree may hold one of that name.
 func TestProgramCalledKrmsafe(t *testing.T) {
 	for command, done := range map[string]bool{
@@ -169,6 +195,21 @@ func TestProgramCalledKrmsafe(t *testing.T) {
 			if strings.HasSuffix(told, " done\n") != done {
 				t.Errorf("%q in a %s: %s", command, name, told)
 			}
+		}
+	}
+}
+
+// However many functions a small file holds, only so many are looked at.
+func TestFunctionsAreBounded(t *testing.T) {
+	for name, text := range map[string]string{
+		"kustomization.yaml": "transformers:\n" + strings.Repeat("- '{}'\n", migrate.MaxFunctions+1),
+		"Kustomization":      "generators:\n" + strings.Repeat("- missing.yaml\n", migrate.MaxFunctions+1),
+		"Kptfile":            "pipeline:\n  mutators:\n" + strings.Repeat("  - image: a\n", migrate.MaxFunctions+1),
+		"patch.yaml":         strings.Repeat("- path: /metadata/configFn\n", migrate.MaxFunctions+1),
+	} {
+		_, err := migrate.Open(plant(t, map[string]string{name: text}), krm.DefaultLimits())
+		if e, ok := errors.AsType[*krm.SyntaxError](err); !ok || e.Code != "migrate.limit.functions" {
+			t.Errorf("%s: Open = %v", name, err)
 		}
 	}
 }

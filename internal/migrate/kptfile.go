@@ -35,6 +35,9 @@ func (t *Tree) scanKptfile(f *textFile) {
 
 // scanStep looks at one function of a pipeline.
 func (t *Tree) scanStep(f *textFile, entry krm.Place, place, base string) {
+	if t.full() {
+		return
+	}
 	fn := t.add(f, krm.Place{}, place, base)
 	fn.Line, fn.kpt, fn.State = entry.Line(), true, StateMoves
 	fn.Name, _ = entry.Field("name").Text()

@@ -19,10 +19,8 @@ func (t *Tree) scanKustomization(f *textFile) {
 					t.scanEntry(f, entry, at("", key, i), base)
 				}
 			case "resources", "bases", "components":
-				for _, entry := range field.Elements() {
-					if name, ok := entry.Text(); ok {
-						t.list(path.Join(base, name), listing{base: base})
-					}
+				for i, entry := range field.Elements() {
+					t.scanResource(f, entry, at("", key, i), base)
 				}
 			case "patches", "patchesjson6902":
 				for i, patch := range field.Elements() {
@@ -46,7 +44,7 @@ func inline(s string) bool { return strings.ContainsAny(s, "\n{") }
 
 func (t *Tree) scanInline(f *textFile, entry krm.Place, place, base string) {
 	s, ok := entry.Text()
-	if !ok || !inline(s) {
+	if t.looked++; !ok || !inline(s) || t.full() {
 		return
 	}
 	text, err := entry.Inner()
@@ -59,6 +57,8 @@ func (t *Tree) scanInline(f *textFile, entry krm.Place, place, base string) {
 func (t *Tree) scanEntry(f *textFile, entry krm.Place, place, base string) {
 	s, ok := entry.Text()
 	switch {
+	case t.full():
+		return
 	case !ok:
 		if entry.IsAlias() || entry.IsMapping() {
 			t.add(f, entry, place, base).block("malformed", "write it as text: |", "the entry is not text")
@@ -76,23 +76,59 @@ func (t *Tree) scanEntry(f *textFile, entry krm.Place, place, base string) {
 		t.skip(f.path, place, s, "lies outside of the directory")
 		return
 	}
-	for _, skipped := range t.Skipped {
-		if skipped.Path == name {
-			return
-		}
+	if t.links[name] {
+		return // told of as what it is
 	}
 	t.list(name, listing{base: base, function: true})
-	for _, k := range kustomizationNames {
-		if t.dir.File(path.Join(name, k)) != nil {
-			return // a folder that is scanned
-		}
-	}
-	if err := t.dir.Add(name); err != nil {
+	if !t.reach(name) {
 		t.skip(f.path, place, s, "cannot be read: it is no file under the directory, or lies behind a symbolic link")
 	}
 }
 
+// scanResource follows an entry of resources that the walk passed by: hidden folders are not entered, but a kustomization
+// may make a base of one, whose functions run.
+func (t *Tree) scanResource(f *textFile, entry krm.Place, place, base string) {
+	s, ok := entry.Text()
+	if !ok || t.full() || strings.ContainsAny(s, ":?") || path.IsAbs(s) {
+		return
+	}
+	name := path.Join(base, s)
+	t.list(name, listing{base: base})
+	if hidden(name) && !t.reach(name) {
+		t.skip(f.path, place, s, "cannot be read: it is no file or base under the directory, or lies behind a symbolic link")
+	}
+}
+
+// hidden says whether a path under the directory leads through a name that the walk passes by.
+func hidden(name string) bool {
+	for segment := range strings.SplitSeq(name, "/") {
+		if strings.HasPrefix(segment, ".") && segment != "." && segment != ".." {
+			return name != ".." && !strings.HasPrefix(name, "../")
+		}
+	}
+	return false
+}
+
+// reach reads a file, or the kustomization of a folder, where the walk did not.
+func (t *Tree) reach(name string) bool {
+	if t.dir.File(name) != nil || t.dir.Add(name) == nil {
+		return true
+	}
+	for _, k := range kustomizationNames {
+		file := path.Join(name, k)
+		if t.dir.File(file) != nil {
+			return true // a folder that is scanned
+		}
+		if t.dir.Add(file) == nil {
+			t.scanKustomization(t.open(file))
+			return true
+		}
+	}
+	return false
+}
+
 func (t *Tree) skip(file, place, entry, why string) {
+	t.looked++
 	const keep = 200
 	if len(entry) > keep {
 		entry = entry[:keep] + "…"

@@ -12,6 +12,7 @@ package migrate
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
@@ -98,6 +99,8 @@ type Tree struct {
 	limits    krm.Limits
 	texts     map[string]*textFile
 	lists     map[string][]listing // by the path that a kustomization lists
+	links     map[string]bool      // that are skipped
+	looked    int                  // functions and inline texts that were looked into
 }
 
 // textFile is one file of the tree.
@@ -113,7 +116,7 @@ type listing struct {
 }
 
 // Open reads a directory. Manifests are the files named *.yaml and *.yml, kustomizations, Kptfiles, and whatever else a
-// kustomization lists as a function. The error is a *krm.SyntaxError where a limit is passed; a file that cannot be read as
+// kustomization lists as a function. The error is a *krm.SyntaxError where a limit is passed, MaxFunctions among them; a file that cannot be read as
 // YAML is none.
 func Open(dir string, limits krm.Limits) (*Tree, error) {
 	root, err := filepath.Abs(dir)
@@ -124,10 +127,22 @@ func Open(dir string, limits krm.Limits) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{dir: d, root: root, limits: limits, texts: map[string]*textFile{}, lists: map[string][]listing{}}
-	t.scan()
+	t := &Tree{dir: d, root: root, limits: limits, texts: map[string]*textFile{}, lists: map[string][]listing{}, links: map[string]bool{}}
+	if t.scan(); t.full() {
+		_ = d.Close()
+		return nil, &krm.SyntaxError{
+			Code: "migrate.limit.functions", Message: fmt.Sprintf("the directory holds more than %d functions and texts that may be some", MaxFunctions),
+			Hint: "migrate it folder by folder",
+		}
+	}
 	return t, nil
 }
+
+// MaxFunctions bounds how many functions, and texts inside kustomizations that may be some, a directory may hold.
+const MaxFunctions = 10_000
+
+// full says whether the bound is passed, and nothing more is looked at.
+func (t *Tree) full() bool { return t.looked > MaxFunctions }
 
 // Close releases the directory.
 func (t *Tree) Close() error { return t.dir.Close() }

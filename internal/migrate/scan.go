@@ -27,6 +27,7 @@ func speaks(text string) bool {
 // scan reads every file, kustomizations first since they say where functions are listed.
 func (t *Tree) scan() {
 	for _, s := range t.dir.List.Skipped {
+		t.links[s.Path] = true
 		t.Skipped = append(t.Skipped, Skipped{Path: s.Path, Reason: "it is " + s.Reason + ", which is not followed"})
 	}
 	names := t.dir.Files()
@@ -77,6 +78,9 @@ func (t *Tree) scanDocuments(f *textFile, text *krm.Text, place, base string) {
 
 // scanObject looks at one object, at those that a List holds, and at JSON patches.
 func (t *Tree) scanObject(f *textFile, o krm.Place, place, base string) {
+	if t.full() {
+		return
+	}
 	for i, operation := range o.Elements() {
 		p, _ := operation.Field("path").Text()
 		if speaks(strings.ReplaceAll(p, "~1", "/")) || speaks(p) || containsAnnotation(operation.Field("value")) {
@@ -120,6 +124,7 @@ func join(place, more string) string {
 
 // add notes a function.
 func (t *Tree) add(f *textFile, o krm.Place, place, base string) *Function {
+	t.looked++
 	fn := &Function{Path: f.path, Line: o.Line(), Place: place, Base: base, text: f}
 	fn.APIVersion, _ = o.Field("apiVersion").Text()
 	fn.Kind, _ = o.Field("kind").Text()
