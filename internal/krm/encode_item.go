@@ -25,13 +25,31 @@ func (it *Item) listEntry(from, dash int) ([]byte, error) {
 		return nil, err
 	}
 	if place {
+		was := n
 		n = withOrigin(n, it.Path, it.Index)
+		if entry, ok := it.placedEntry(was, n, dash); ok {
+			return entry, nil
+		}
 	}
 	entry, _, err := it.encoded(n, listText)
 	if err != nil || dash == 0 {
 		return entry, err
 	}
 	return indentLines(entry, dash), nil
+}
+
+// placedEntry puts the annotations that say where the item came from into its text, which stays as it is for the rest:
+// that takes a third of the time of encoding it. was is the item's tree, placed the one with the annotations, which the
+// text must hold when it is read again.
+func (it *Item) placedEntry(was, placed *yaml.Node, dash int) ([]byte, bool) {
+	if it.form != docText || it.line == 0 || it.node != nil {
+		return nil, false
+	}
+	text, ok := splice(it.raw, was, placed, nil)
+	if !ok || readBack(text, docText, placed) == nil {
+		return nil, false
+	}
+	return asListText(text, it.line, dash)
 }
 
 // document is the item as a document without markers and without the annotations that say where it came from.
