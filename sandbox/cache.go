@@ -82,8 +82,9 @@ type Cache struct {
 	fill  Fill
 	build string
 
-	mu   sync.Mutex
-	seen map[string]bool // digests that this process has looked into
+	mu     sync.Mutex
+	seen   map[string]bool       // digests that this process has looked into
+	loaded map[string]loadedCode // by digest
 }
 
 // OpenCache opens a cache. A folder that somebody else could write to is refused
@@ -100,11 +101,18 @@ func OpenCache(cfg CacheConfig) (*Cache, error) {
 	if err != nil {
 		return nil, cacheError(err)
 	}
-	return &Cache{store: store, fill: cfg.Fill, build: cfg.Build, seen: map[string]bool{}}, nil
+	return &Cache{store: store, fill: cfg.Fill, build: cfg.Build, seen: map[string]bool{}, loaded: map[string]loadedCode{}}, nil
 }
 
-// Close gives up the folder.
-func (c *Cache) Close() error { return c.store.Close() }
+// Close gives up the folder, and the code that was loaded from it.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for digest := range c.loaded {
+		c.unload(digest)
+	}
+	return c.store.Close()
+}
 
 func cacheError(err error) error {
 	var loose *sealed.UnsafeError
@@ -223,7 +231,14 @@ func (c *Cache) save(kind, digest string, content sealed.Content) *Note {
 }
 
 // discard removes the entry of a module's code.
-func (c *Cache) discard(digest string) { _ = c.store.Discard(c.binding(entryCode, digest).encode()) }
+func (c *Cache) discard(digest string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unload(digest)
+	c.remove(digest)
+}
+
+func (c *Cache) remove(digest string) { _ = c.store.Discard(c.binding(entryCode, digest).encode()) }
 
 // inspect is Inspect for modules that were accepted before by this very build: what
 // is known of them is read in place of finding it out again.

@@ -415,3 +415,60 @@ func TestCrookedArchivesAreRefused(t *testing.T) {
 		t.Error("Import of a module that was not asked for = nil, want an error")
 	}
 }
+
+// nonBlocking is O_NONBLOCK on Linux, which alone keeps compiled code.
+const nonBlocking = 0x800
+
+// What a process has loaded it goes on to use, whatever becomes of the entry, until
+// somebody asks to write to it: then the seal is looked at again.
+func TestLoadedCodeIsHeld(t *testing.T) {
+	dir := cacheDir(t)
+	want := pick(once(t, openCache(t, dir, nil), asm.Cat(), "hello", ample()))
+	c := openCache(t, dir, nil)
+	run := func(step string, cached bool) *sandbox.Result {
+		t.Helper()
+		r := once(t, c, asm.Cat(), "hello", ample())
+		if diff := cmp.Diff(want, pick(r)); diff != "" || r.Cached != cached {
+			t.Errorf("%s: Cached = %v, and the run differs:\n%s", step, r.Cached, diff)
+		}
+		return r
+	}
+	run("loaded", true)
+	name := codeEntry(t, dir)
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aside := filepath.Join(dir, "aside")
+	if err := os.Rename(name, aside); err != nil {
+		t.Fatal(err)
+	}
+	run("moved away", true)
+	if err := os.Rename(aside, name); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(name, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The open for writing waits until the lease is given up, or fails at once: both
+	// break it.
+	f, err := os.OpenFile(name, os.O_WRONLY|nonBlocking, 0)
+	if err == nil {
+		_ = f.Close()
+	}
+	run("asked for", true)
+	data[1<<16+40] ^= 0xff
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, data, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	fresh := once(t, openCache(t, dir, nil), asm.Cat(), "hello", ample())
+	if fresh.Cached || len(fresh.Notes) == 0 {
+		t.Errorf("another process took what was written: %+v", fresh.Notes)
+	}
+	if err := c.Close(); err != nil {
+		t.Errorf("Close = %v", err)
+	}
+}

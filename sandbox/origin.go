@@ -17,8 +17,43 @@ const (
 
 const maxOriginBytes = 64
 
+// loadedCode is code whose seal was checked once and which nobody could write to
+// since, for the other runs of this process.
+type loadedCode struct {
+	entry  *sealed.Entry
+	origin string
+}
+
+// maxLoaded is how many modules' code stays open.
+const maxLoaded = 64
+
 // loadCode gives a module's code and its origin, or nil and perhaps a note.
 func (c *Cache) loadCode(digest string) (*sealed.Entry, string, *Note) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l, ok := c.loaded[digest]; ok {
+		if l.entry.Held() {
+			return l.entry.Share(), l.origin, nil
+		}
+		c.unload(digest) // somebody asked to write to it: its seal tells what became of it
+	}
+	entry, origin, note := c.openCode(digest)
+	if entry != nil && len(c.loaded) < maxLoaded {
+		c.loaded[digest] = loadedCode{entry.Share(), origin}
+	}
+	return entry, origin, note
+}
+
+// unload closes code that was loaded; c.mu is held.
+func (c *Cache) unload(digest string) {
+	if l, ok := c.loaded[digest]; ok {
+		_ = l.entry.Close()
+		delete(c.loaded, digest)
+	}
+}
+
+// openCode reads a module's code from the folder and checks its seal.
+func (c *Cache) openCode(digest string) (*sealed.Entry, string, *Note) {
 	entry, note := c.load(entryCode, digest)
 	if entry == nil {
 		return nil, CodeNone, note
@@ -26,7 +61,7 @@ func (c *Cache) loadCode(digest string) (*sealed.Entry, string, *Note) {
 	origin, head, err := splitOrigin(entry.Head)
 	if err != nil {
 		_ = entry.Close()
-		c.discard(digest)
+		c.remove(digest)
 		return nil, CodeNone, discarded(err.Error())
 	}
 	entry.Head = head
@@ -39,6 +74,9 @@ func (c *Cache) saveCode(digest, origin string, content sealed.Content) *Note {
 	e.String(origin)
 	e.Bytes(content.Head)
 	content.Head = e.Payload()
+	c.mu.Lock()
+	c.unload(digest)
+	c.mu.Unlock()
 	return c.save(entryCode, digest, content)
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,7 +60,8 @@ func (s *Store) read(k *key, name string) (entry *Entry, binding []byte, err err
 	if err != nil {
 		return nil, nil, err
 	}
-	entry = &Entry{Head: small, BulkOffset: part.bulkOffset(), BulkBytes: int64(part.bulk), leased: leased} //nolint:gosec // G115: bounded
+	entry = &Entry{Head: small, BulkOffset: part.bulkOffset(), BulkBytes: int64(part.bulk), leased: leased, users: new(atomic.Int32)} //nolint:gosec // G115: bounded
+	entry.users.Store(1)
 	if part.bulk == 0 {
 		return entry, binding, nil
 	}

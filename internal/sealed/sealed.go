@@ -37,6 +37,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -103,11 +104,21 @@ type Entry struct {
 	BulkBytes  int64
 
 	leased bool
+	users  *atomic.Int32 // Entries that share File
+	closed atomic.Bool
 }
 
-// Close gives up the file and with it the lease.
+// Share gives the same entry once more, so that what was checked once is used by
+// several. Each of them must be closed; the file is when all are. Whoever uses a
+// shared entry asks Held first.
+func (e *Entry) Share() *Entry {
+	e.users.Add(1)
+	return &Entry{Head: e.Head, File: e.File, BulkOffset: e.BulkOffset, BulkBytes: e.BulkBytes, leased: e.leased, users: e.users}
+}
+
+// Close gives up the file and with it the lease, if nobody shares it any more.
 func (e *Entry) Close() error {
-	if e == nil || e.File == nil {
+	if e == nil || e.File == nil || e.closed.Swap(true) || e.users.Add(-1) > 0 {
 		return nil
 	}
 	return e.File.Close()
