@@ -24,7 +24,7 @@ type wrapperFlags struct {
 }
 
 // functionsUsage is what --functions means to every verb that has it.
-const functionsUsage = "file with a FunctionMap: which module stands in for which container image (for migrate, or program)"
+const functionsUsage = "file with a FunctionMap: which module stands in for which container image (for migrate and run --pipeline, or program)"
 
 func (f *wrapperFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.results, "results", "auto", "where results go: stderr, list (the ResourceList's results), both, or auto, which knows kustomize from kpt")
@@ -140,7 +140,7 @@ type wrapped struct {
 func (w *wrapped) serve(ctx context.Context) error {
 	failed := w.read()
 	if err := w.app.configure(w.cmd); err != nil {
-		failed = errors.Join(err, failed)
+		failed = err // what the operator or the arguments have to mend comes first
 	}
 	if failed != nil {
 		return errors.Join(failed, w.refuse(failed))

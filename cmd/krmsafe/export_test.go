@@ -1,6 +1,12 @@
 package main
 
-import "os"
+import (
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
 
 // Main is main, for scripts that run the test binary as krmsafe. Where operators
 // keep their configuration is the script's to say.
@@ -22,6 +28,27 @@ func ConfigKeys() map[string]bool {
 		}
 	})
 	return keys
+}
+
+// UnlikeFlags gives the flags, as "VERB --FLAG", that have the name of a key and
+// that the configuration leaves alone all the same.
+func UnlikeFlags() []string {
+	known := configurable()
+	var out []string
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(f *flag) {
+			if key := known.Lookup(f.Name); key != nil && !sameFlag(f, key) {
+				out = append(out, strings.TrimPrefix(cmd.CommandPath(), "krmsafe ")+" --"+f.Name)
+			}
+		})
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk((&app{}).root())
+	slices.Sort(out)
+	return out
 }
 
 // Anchored is anchored.

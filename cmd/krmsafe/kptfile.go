@@ -27,7 +27,7 @@ type kptfileFlags struct {
 func (f *kptfileFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.on, "pipeline", false, "run the functions that the directory's Kptfile names, as kpt fn render does: mutators, then validators")
-	flags.StringVar(&f.functions, "functions", "", "file with a FunctionMap: which module stands in for which container image or program of a Kptfile")
+	flags.StringVar(&f.functions, "functions", "", functionsUsage)
 }
 
 // prepareKptfile reads the directory and makes a step of each function of its
@@ -39,10 +39,14 @@ func (b *batch) prepareKptfile() error {
 			Hint:    "leave out --image, --file, --fn-config, --type and KEY=VALUE",
 		}
 	}
-	if view, err := b.flags.view.selection(); err != nil || len(view.Match)+len(view.Exclude) > 0 {
-		return errors.Join(err, &pipeline.UsageError{
+	view, err := b.flags.view.selection()
+	if err != nil {
+		return err
+	}
+	if len(view.Match)+len(view.Exclude) > 0 {
+		return &pipeline.UsageError{
 			Message: "--pipeline runs functions on what the Kptfile selects, and --match or --exclude flags select, too", Hint: "put selectors into the Kptfile",
-		})
+		}
 	}
 	functions, err := b.functionMap()
 	if err != nil {

@@ -59,7 +59,7 @@ would write now.`,
 	f.module.registry.register(cmd)
 	f.policy.register(cmd)
 	flags := cmd.Flags()
-	flags.BoolVar(&f.module.allowUnsigned, "allow-unsigned", false, "lock modules that nobody signed, too; lowers safety")
+	flags.BoolVar(&f.module.allowUnsigned, "allow-unsigned", false, allowUnsignedUsage)
 	flags.StringArrayVar(&f.images, "image", nil, "lock this reference as well (repeat for several)")
 	flags.StringVar(&f.file, "lock-file", "", "lock file (default: "+lockName+" in the directory)")
 	flags.BoolVar(&f.check, "check", false, "write nothing; exit with 3 if the lock is out of date")

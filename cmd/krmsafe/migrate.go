@@ -69,7 +69,7 @@ does not answer; nothing is written), 2 usage, 3 with --check if anything is lef
 	flags := cmd.Flags()
 	flags.StringVar(&f.to, "to", string(migrate.FormWasip1), "what to write: wasip1 (for krmsafe build and krmsafe run), exec (krmsafe as a program of kustomize and kpt) or kpt-exec (the same, in Kptfiles alone)")
 	flags.StringVar(&f.functions, "functions", "", functionsUsage)
-	flags.StringVar(&f.trust, "trust", "", "file with a TrustPolicy, for its mirrors: where to look for modules instead")
+	flags.StringVar(&f.trust, "trust", "", trustUsage)
 	flags.StringVar(&f.suffix, "tag-suffix", "-wasm", "look for a module under the image's tag with this suffix; empty looks for none")
 	flags.BoolVar(&f.unpinned, "allow-unpinned", false, "write references of the function map that have no digest as they are; lowers safety")
 	flags.BoolVar(&f.keepTag, "keep-tag", false, "keep the tag before the digest: a run then refuses a tag that has moved")
@@ -228,11 +228,7 @@ func (a *app) variants(f migrateFlags, dir string) (*variants, error) {
 		return nil, err
 	}
 	if f.functions != "" {
-		data, err := readBounded(f.functions, krm.MaxFunctionMapBytes)
-		if err != nil {
-			return nil, fmt.Errorf("reading the function map: %w", err)
-		}
-		if v.functions, err = krm.ParseFunctionMap(f.functions, data); err != nil {
+		if v.functions, err = readFunctionMap(f.functions); err != nil {
 			return nil, err
 		}
 		if v.folder, err = filepath.Abs(filepath.Dir(f.functions)); err != nil {

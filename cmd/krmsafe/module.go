@@ -38,8 +38,11 @@ type originFlags struct {
 	registry      registryFlags
 }
 
+// allowUnsignedUsage is what --allow-unsigned means to every verb that has it.
+const allowUnsignedUsage = "let a module that nobody signed go on to the policy; lowers safety"
+
 func (f *originFlags) register(cmd *cobra.Command) {
-	cmd.Flags().BoolVar(&f.allowUnsigned, "allow-unsigned", false, "let a module that nobody signed go on to the policy; lowers safety")
+	cmd.Flags().BoolVar(&f.allowUnsigned, "allow-unsigned", false, allowUnsignedUsage)
 	f.trust.register(cmd)
 	f.registry.register(cmd)
 }

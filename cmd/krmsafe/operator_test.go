@@ -31,6 +31,24 @@ func TestConfigKeysAreClassified(t *testing.T) {
 	}
 }
 
+// TestConfigKeysHoldInEveryVerb: a key holds wherever its flag is, but for the flags
+// here, which share no more than the name or say where a verb writes.
+func TestConfigKeysHoldInEveryVerb(t *testing.T) {
+	t.Parallel()
+	want := []string{
+		"docker-shim --functions",     // of the program it writes
+		"lock --lock-file",            // what lock writes is named by its line alone
+		"policy check --require-jail", // these judge no function
+		"policy doc --policy",
+		"policy test --policy",
+		"trust import --trusted-root",
+		"trust update --timeout",
+	}
+	if diff := cmp.Diff(want, krmsafe.UnlikeFlags()); diff != "" {
+		t.Errorf("flags that the configuration leaves alone (-want +got):\n%s", diff)
+	}
+}
+
 func TestAnchored(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ key, value, want string }{

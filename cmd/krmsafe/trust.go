@@ -29,9 +29,12 @@ type trustFlags struct {
 	rule        verify.Flags
 }
 
+// trustUsage is what --trust means to every verb that has it.
+const trustUsage = "file with a TrustPolicy: who may sign which references, and which mirrors have them"
+
 func (f *trustFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.file, "trust", "", "file with a TrustPolicy: who may sign which references")
+	flags.StringVar(&f.file, "trust", "", trustUsage)
 	flags.StringArrayVar(&f.keys, "key", nil, "file with the PEM public key of a trusted signer (repeat for several)")
 	flags.StringVar(&f.rule.CertificateIdentity, "certificate-identity", "", "identity (subject) that a signing certificate must name")
 	flags.StringVar(&f.rule.CertificateIdentityRegexp, "certificate-identity-regexp", "", "expression ^…$ that the identity must match")
