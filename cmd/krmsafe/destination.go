@@ -35,7 +35,7 @@ func (f *destinationFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.output, "output", "o", "", "where the result goes: stdout (a ResourceList), unwrap (plain manifests on standard output), or a new directory; without it a directory is rewritten in place, and anything else goes to stdout")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "write nothing; say which files would change")
-	flags.BoolVar(&f.diff, "diff", false, "print on standard output how the files change, as a unified diff")
+	flags.BoolVar(&f.diff, "diff", false, "print on standard output how the files change, as a unified diff, and rewrite them all the same unless --dry-run is given, too")
 	flags.BoolVar(&f.delete, "allow-delete", false, "let functions delete resources from files, and files of which nothing is left")
 }
 
@@ -113,16 +113,18 @@ func (b *batch) rewrite() (func() error, error) {
 		text = diffOf(plan, isTerminal(b.app.out) && b.app.getenv("NO_COLOR") == "")
 	}
 	return func() error {
+		if len(text) > 0 { // before a file is touched, since this may fail
+			if err := b.app.deliver(text); err != nil {
+				return err
+			}
+		}
 		if !f.dryRun {
 			if err := b.dir.Write(plan, options); err != nil {
 				return fmt.Errorf("rewriting %s: %w", b.path, err)
 			}
 		}
 		b.tell(plan)
-		if len(text) == 0 {
-			return nil
-		}
-		return b.app.deliver(text)
+		return nil
 	}, nil
 }
 

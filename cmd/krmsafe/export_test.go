@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/krmsafe/krmsafe/internal/krm"
 )
 
 // Main is main, for scripts that run the test binary as krmsafe. Where operators
@@ -56,3 +58,21 @@ var Anchored = anchored
 
 // ContainerOf is containerOf.
 var ContainerOf = containerOf
+
+// LimitFlags are the flags that lower a limit.
+var LimitFlags = limitFlags
+
+// Tightens says what becomes of --NAME VALUE on an argument line of exec that a
+// tree may have written, where the configuration says something of NAME; nothing
+// where that is empty.
+func Tightens(name, value, configured string) error {
+	config := &operatorConfig{settings: map[string]setting{}}
+	if configured != "" {
+		config.settings[name] = setting{Setting: krm.Setting{Key: name, Values: []krm.SettingValue{{Text: configured}}}}
+	}
+	cmd := (&app{}).execCommand()
+	if err := cmd.ParseFlags([]string{"--" + name + "=" + value}); err != nil {
+		return err
+	}
+	return tightens(cmd, config)
+}

@@ -62,7 +62,7 @@ Of a directory only those files are written of which a resource changed, and all
 of them or none, after every function was allowed. Links are not followed. New
 resources go to the file that the function names, or to NAMESPACE/KIND_NAME.yaml; dot-files,
 kustomizations, Kptfiles and files that were not read are never written.
---dry-run writes nothing, --diff shows what changes, and -o sends the result
+--dry-run writes nothing, --diff prints what it changes, and -o sends the result
 elsewhere, as in kpt: -o stdout prints a ResourceList, -o unwrap plain manifests,
 -o DIR writes a new directory.
 

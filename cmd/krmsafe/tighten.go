@@ -21,7 +21,8 @@ var asked = []string{
 }
 
 // limitFlags are the flags that lower a limit. The pipeline holds them to the
-// policy's; here they are held to the configuration's.
+// policy's; here they are held to the configuration's. To the pipeline 0 says
+// nothing, and so lets a limit go that the configuration set: it is refused.
 var limitFlags = []string{
 	"timeout", "compile-timeout", "memory-pages", "fuel", "table-elements", "call-depth", "compile-bytes", "output-bytes", "stderr-bytes",
 }
@@ -50,7 +51,8 @@ func tighter(cmd *cobra.Command, f *flag, config *operatorConfig) error {
 	ok := false
 	switch {
 	case slices.Contains(limitFlags, f.Name):
-		ok = said == "" || amount(value) <= amount(said)
+		most := amount(said)
+		ok = strictly(value) && (most == 0 || amount(value) <= most)
 	case f.Name == "check-determinism" || f.Name == "offline":
 		ok = value == "true"
 	case f.Name == "mode":
@@ -86,13 +88,26 @@ func (c *operatorConfig) value(key string) string {
 	return ""
 }
 
-// amount is the size of a limit; of what is none, the largest there is.
+// strictly says whether a limit limits anything: 0 and what is below do not.
+func strictly(text string) bool {
+	n := amount(text)
+	return n > 0 && n < unlimited
+}
+
+// unlimited is the amount of what is no limit.
+const unlimited = 1<<64 - 1
+
+// amount is the size of a limit, read as its flag reads it; 0 of none, and of what
+// is no amount, the largest there is.
 func amount(text string) uint64 {
-	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
+	if text == "" {
+		return 0
+	}
+	if n, err := strconv.ParseUint(text, 0, 64); err == nil {
 		return n
 	}
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return uint64(d)
 	}
-	return 1<<64 - 1
+	return unlimited
 }
