@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -180,9 +181,6 @@ func (a *app) kustomize(ctx context.Context, f buildFlags, target string) (*kust
 	if err == nil { // a mistake in a flag is one even where no function ran
 		err = s.ready()
 	}
-	if err != nil { // of its own, and not the last function's
-		r.reports = append(r.reports, pipeline.NewReport())
-	}
 	return result, r.reports, err
 }
 
@@ -192,9 +190,13 @@ func (a *app) buildOptions(ctx context.Context, f buildFlags, target string) (ku
 	if err != nil {
 		return kustomize.Options{}, cataloged{}, err
 	}
+	here, err := os.Getwd()
+	if err != nil {
+		return kustomize.Options{}, cataloged{}, err
+	}
 	known, err := f.catalog.load(ctx, a, f.registry)
 	return kustomize.Options{
-		Root: root, LoadRestrictionsNone: f.restrictor == noBounds, AllowRemote: f.allowRemote, Helm: f.helm, Getenv: a.getenv, Resolve: known.resolve,
+		Root: root, Here: here, LoadRestrictionsNone: f.restrictor == noBounds, AllowRemote: f.allowRemote, Helm: f.helm, Getenv: a.getenv, Resolve: known.resolve,
 	}, known, err
 }
 
@@ -228,11 +230,10 @@ func (r *buildRunner) wait() { r.running.Wait() }
 
 // Run implements kustomize.Runner.
 func (r *buildRunner) Run(ctx context.Context, call kustomize.Call) (*krm.ResourceList, error) {
-	rep, err := r.session.run(ctx, r.known.request(call.Function, call.Input))
+	req := r.known.request(call.Function, call.Input)
+	rep, err := r.session.run(ctx, req)
 	if err != nil {
-		if rep != nil {
-			r.reports = append(r.reports, rep)
-		}
+		r.reports = append(r.reports, reportOf(rep, req))
 		return nil, fmt.Errorf("%s of %q: %w", call.Entry, call.Kustomization, err)
 	}
 	r.reports = append(r.reports, rep)
@@ -241,6 +242,18 @@ func (r *buildRunner) Run(ctx context.Context, call kustomize.Call) (*krm.Resour
 		return nil, errStopped
 	}
 	return rep.Emit, nil
+}
+
+// reportOf is the report of a function that ended in an error. It says which
+// function it was.
+func reportOf(rep *pipeline.Report, req pipeline.Request) *pipeline.Report {
+	if rep == nil {
+		rep = pipeline.NewReport()
+	}
+	if rep.Function.Reference == "" {
+		rep.Function.Reference, rep.Function.Role, rep.Function.NamedBy = cmp.Or(req.Name, req.Image+req.File), req.Role, req.NamedBy
+	}
+	return rep
 }
 
 // rendered gives what writes the result.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -98,7 +99,7 @@ func (p *planner) table(out *bytes.Buffer) error {
 			verdict = "waived"
 		}
 		cells := []string{
-			call.Role, call.Config.String(), call.Kustomization, call.Entry, call.Spec.Image + call.Spec.File,
+			call.Role, call.Config.String(), call.Kustomization, call.Entry, cmp.Or(call.Name, call.Spec.Image+call.Spec.File),
 			rep.Function.ModuleDigest, signedBy(rep), verdict,
 		}
 		for j, cell := range cells {

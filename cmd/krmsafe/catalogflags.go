@@ -105,7 +105,7 @@ func (c cataloged) resolve(id krm.Identity) (krm.FunctionSpec, bool) {
 // request asks for one function. A module that the catalog names is held to what the
 // catalog says of it.
 func (c cataloged) request(fn kustomize.Function, input *krm.ResourceList) pipeline.Request {
-	req := pipeline.Request{Image: fn.Spec.Image, File: fn.Spec.File, NamedBy: pipeline.NamedByFunctionConfig, Role: fn.Role, Input: input}
+	req := pipeline.Request{Image: fn.Spec.Image, File: fn.Spec.File, Name: fn.Name, NamedBy: pipeline.NamedByFunctionConfig, Role: fn.Role, Input: input}
 	if !fn.Catalog {
 		return req
 	}

@@ -70,6 +70,7 @@ func TestScript(t *testing.T) {
 			"unchanged":    unchanged,
 			"swap":         swap,
 			"push-catalog": pushCatalog,
+			"pin":          pin,
 			"mixed":        mixed(t),
 		},
 	})

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/krmsafe/krmsafe/internal/kustomize"
 	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 )
@@ -36,6 +37,9 @@ func inWorkspace(base, name string) (string, error) {
 		return "", notInWorkspace(name, "it is not relative")
 	}
 	path := filepath.Join(base, name)
+	if strings.HasPrefix(path, kustomize.Repository) {
+		return "", notInWorkspace(name, "so modules of repositories are called")
+	}
 	root, err := workspace(base)
 	if err != nil {
 		return "", err

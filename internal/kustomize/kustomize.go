@@ -53,6 +53,10 @@ type Function struct {
 	Role string
 	// Spec names the module. A file is an absolute path in the workspace, with all symbolic links followed.
 	Spec krm.FunctionSpec
+	// Name is what a module on disk is called by: its path from Options.Here where it lies below it, and else its path; for
+	// one in a clone Repository, the repository's address, "//" and its path there. An OCI layout has the form of a
+	// reference to it. Empty for others.
+	Name string
 	// Config names the function's configuration.
 	Config krm.Identity
 	// Kustomization is the folder of the kustomization that lists it, as people know it; Entry is where in it.
@@ -86,6 +90,8 @@ type Options struct {
 	// Root is the folder that modules named by file must lie in, with symbolic links followed. Empty is no folder: only
 	// modules of clones, in their own clone, can then be named by file.
 	Root string
+	// Here is the folder that modules below it are named from; empty is none.
+	Here string
 	// LoadRestrictionsNone lets local kustomizations read files outside their roots, and lifts Root for them.
 	LoadRestrictionsNone bool
 	// AllowRemote lets kustomizations read single files over HTTP. Git bases need no leave.
@@ -136,6 +142,13 @@ func Build(ctx context.Context, target string, o Options) (*Result, error) {
 			return nil, fmt.Errorf("finding the workspace: %w", err)
 		}
 		o.Root = root
+	}
+	if o.Here != "" { // as kustomize writes its folders
+		here, err := filepath.EvalSymlinks(o.Here)
+		if err != nil {
+			return nil, fmt.Errorf("finding the current folder: %w", err)
+		}
+		o.Here = here
 	}
 	w, err := enter(o)
 	if err != nil {

@@ -2,7 +2,11 @@ package kustomize
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/oci"
@@ -10,21 +14,75 @@ import (
 
 // locate turns what a configuration names on disk into an absolute path, with all symbolic links followed. It is relative
 // to the kustomization that lists the function and stays in the workspace, or in the clone that the kustomization is in:
-// whoever wrote it must not learn what other files there are, or begin with.
-func (b *build) locate(spec krm.FunctionSpec, dir string) (krm.FunctionSpec, error) {
+// whoever wrote it must not learn what other files there are, or begin with. The name is what rules and reports call it by.
+func (b *build) locate(spec krm.FunctionSpec, dir string) (at krm.FunctionSpec, name string, err error) {
 	if spec.File != "" {
 		if filepath.Ext(spec.File) != ".wasm" {
-			return spec, outside(spec.File, "its name does not end in .wasm")
+			return spec, "", outside(spec.File, "its name does not end in .wasm")
 		}
-		at, err := b.within(dir, spec.File)
-		return krm.FunctionSpec{File: at}, err
+		at.File, err = b.within(dir, spec.File)
+		return at, b.called(dir, spec.File), err
 	}
 	ref, err := oci.ParseRef(spec.Image)
 	if err != nil || ref.Source != oci.SourceLayout {
-		return spec, nil //nolint:nilerr // whoever fetches it parses it again and says what is wrong
+		return spec, "", nil //nolint:nilerr // whoever fetches it parses it again and says what is wrong
 	}
-	ref.Dir, err = b.within(dir, ref.Dir)
-	return krm.FunctionSpec{Image: ref.String()}, err
+	called := b.called(dir, ref.Dir)
+	if ref.Dir, err = b.within(dir, ref.Dir); err != nil {
+		return at, "", err
+	}
+	at.Image = ref.String()
+	ref.Dir = called
+	return at, ref.String(), nil
+}
+
+// called is what a file of the tree is called, as the tree wrote its path: from the folder that the operator is in, where
+// it lies below it, as the other verbs call it. One of a clone has the name of its repository and its path there, since
+// the folder of the clone is another one in each build; one that looks like that and is none keeps its whole path.
+func (b *build) called(dir, name string) string {
+	at := filepath.Join(dir, filepath.FromSlash(name))
+	if root, cloned := b.world.clone(dir); cloned {
+		rel, err := filepath.Rel(root, at)
+		if err != nil {
+			rel = name
+		}
+		return Repository + origin(root) + "//" + filepath.ToSlash(rel)
+	}
+	here := b.options.Here
+	if here == "" || !below(here, at) {
+		return at
+	}
+	rel, err := filepath.Rel(here, at)
+	if err != nil || strings.HasPrefix(rel, Repository) {
+		return at
+	}
+	return rel
+}
+
+// Repository begins the name of a module that lies in a clone: its address and "//" and the path in it follow.
+const Repository = "git::"
+
+// fetched is what git notes of what it fetched: the commit, and of which address, which it writes without credentials and
+// without .git at its end.
+var fetched = regexp.MustCompile(`^[0-9a-f]{40,64}\t[^\t\n]*\t(?:(?:[a-z-]+ )*'[^ \t\n]*' of )?([^ \t\n']+)\n`)
+
+// origin is the address that a clone was fetched from. The tree cannot write where git notes it.
+func origin(clone string) string {
+	const unknown = "unknown"
+	file, err := os.Open(filepath.Join(clone, ".git", "FETCH_HEAD")) // #nosec G304 -- git's own, in a folder of this build
+	if err != nil {
+		return unknown
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, 4096)) //nolint:forbidigo // bounded by the line itself
+	if err != nil {
+		return unknown
+	}
+	found := fetched.FindSubmatch(text)
+	if found == nil {
+		return unknown
+	}
+	return string(found[1])
 }
 
 func (b *build) within(dir, name string) (string, error) {

@@ -68,7 +68,7 @@ func (p *Plugin) configure(h *resmap.PluginHelpers, data []byte) error {
 	}
 	f.Config = o.Identity
 	if f.Spec == (krm.FunctionSpec{}) {
-		if f.Spec, f.Catalog, err = b.module(o, dir); err != nil {
+		if err := b.module(&f, o, dir); err != nil {
 			return v.because(err)
 		}
 		if b.options.Found != nil {
@@ -84,8 +84,8 @@ const wasip1Hint = "build the function for wasip1 and name it by config.kubernet
 
 // module finds the module of a function: by its annotation, or else in the catalog. A tree that was made ready for a stock
 // kustomize, with krmsafe as the program and the module in an annotation of its own, needs no program here.
-func (b *build) module(o *object, dir string) (spec krm.FunctionSpec, catalog bool, err error) {
-	spec, err = krm.ParseFunction(o.Object)
+func (b *build) module(f *Function, o *object, dir string) error {
+	spec, err := krm.ParseFunction(o.Object)
 	if err != nil && o.wrapped() {
 		spec, err = krm.ParseWrapped(o.Object)
 	}
@@ -94,18 +94,19 @@ func (b *build) module(o *object, dir string) (spec krm.FunctionSpec, catalog bo
 	case errors.Is(err, krm.ErrNoFunction):
 		if b.options.Resolve != nil {
 			if spec, ok := b.options.Resolve(o.Identity); ok {
-				return spec, true, nil
+				f.Spec, f.Catalog = spec, true
+				return nil
 			}
 		}
-		return spec, false, &RefusedError{
+		return &RefusedError{
 			Code: "build.no_function", Hint: wasip1Hint,
 			Message: fmt.Sprintf("%q names no function, and plugins of kustomize that are programs or Go code are not run", short(o.String())),
 		}
 	case errors.As(err, &bad):
-		return spec, false, &RefusedError{Code: "build." + bad.Code, Message: bad.Message, Hint: bad.Hint}
+		return &RefusedError{Code: "build." + bad.Code, Message: bad.Message, Hint: bad.Hint}
 	case err != nil:
-		return spec, false, err
+		return err
 	}
-	spec, err = b.locate(spec, dir)
-	return spec, false, err
+	f.Spec, f.Name, err = b.locate(spec, dir)
+	return err
 }

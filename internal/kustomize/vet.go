@@ -191,7 +191,7 @@ func (v *vetting) function(r *resource.Resource, final bool) error {
 	}
 	f := Function{Role: v.role, Config: o.Identity, Kustomization: v.guard.build.name(v.dir), Entry: v.entry}
 	if final {
-		if f.Spec, f.Catalog, err = v.guard.build.module(o, v.dir); err != nil {
+		if err := v.guard.build.module(&f, o, v.dir); err != nil {
 			return v.because(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -17,8 +18,9 @@ const MaxModuleBytes = 64 << 20
 // fetchFile reads a module from disk, once and bounded, or takes the one that it
 // was given.
 func (j *judgement) fetchFile() error {
-	j.request = policy.Request{Source: "file", Reference: j.req.File}
-	j.report.Function = functionOf(j.req, Function{Source: "file", Reference: j.req.File, Layout: "file"})
+	name := cmp.Or(j.req.Name, j.req.File)
+	j.request = policy.Request{Source: "file", Reference: name}
+	j.report.Function = functionOf(j.req, Function{Source: "file", Reference: name, Layout: "file"})
 	data := j.req.Module
 	if data == nil {
 		var err error
@@ -27,7 +29,7 @@ func (j *judgement) fetchFile() error {
 		}
 	}
 	if int64(len(data)) > MaxModuleBytes {
-		j.refuse(StageFetch, "limit.module_bytes", fmt.Sprintf("%s is larger than a module may be, %d MiB", j.req.File, MaxModuleBytes>>20),
+		j.refuse(StageFetch, "limit.module_bytes", fmt.Sprintf("%s is larger than a module may be, %d MiB", name, MaxModuleBytes>>20),
 			"strip it (go build -ldflags=\"-s -w\", wasm-strip) or split the function")
 		return nil
 	}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -58,8 +59,12 @@ func (j *judgement) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.report.Function = functionOf(j.req, Function{Source: ref.Source, Reference: ref.String()})
-	if !j.covered(ref) {
+	name := ref.String()
+	if ref.Source == oci.SourceLayout { // what a registry holds has one name
+		name = cmp.Or(j.req.Name, name)
+	}
+	j.report.Function = functionOf(j.req, Function{Source: ref.Source, Reference: name})
+	if !j.covered() {
 		return nil
 	}
 	pinned, ok := j.pinned(ref)
@@ -81,11 +86,11 @@ func (j *judgement) fetch(ctx context.Context) error {
 	}
 	j.artifact, j.bytes = artifact, artifact.Module
 	j.request = policy.Request{
-		Source: ref.Source, Reference: ref.String(), Registry: ref.Registry, Repository: ref.Repository,
+		Source: ref.Source, Reference: name, Registry: ref.Registry, Repository: ref.Repository,
 		Tag: ref.Tag, Digest: artifact.Digest, Pinned: pinned.Pinned(),
 	}
 	j.report.Function = functionOf(j.req, Function{
-		Source: ref.Source, Reference: ref.String(), Digest: artifact.Digest, ModuleDigest: artifact.ModuleDigest,
+		Source: ref.Source, Reference: name, Digest: artifact.Digest, ModuleDigest: artifact.ModuleDigest,
 		Layout: string(artifact.Layout), SizeBytes: int64(len(artifact.Module)),
 	})
 	for _, r := range artifact.Rejected {

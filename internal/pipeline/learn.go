@@ -57,10 +57,10 @@ func (j *judgement) origin() (string, error) {
 		given = hex.EncodeToString(sum[:])
 	}
 	text, err := json.Marshal(struct {
-		Image, File, Given string
-		Lenient            bool
-		Bundles            any
-	}{j.req.Image, j.req.File, given, j.lenient, j.req.Bundles})
+		Image, File, Name, Given string
+		Lenient                  bool
+		Bundles                  any
+	}{j.req.Image, j.req.File, j.req.Name, given, j.lenient, j.req.Bundles})
 	if err != nil {
 		return "", fmt.Errorf("telling modules apart: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/krmsafe/krmsafe/internal/oci"
 )
@@ -102,7 +103,7 @@ func (l *Lock) Find(reference string) *LockedItem {
 // lockName is what a module is called in a lock whose file lies in dir: an image by its
 // reference, a local file by its path from there.
 func (f Function) lockName(dir string) string {
-	if f.Source != "file" {
+	if f.Source != "file" || strings.HasPrefix(f.Reference, "git::") { // of a repository
 		return f.Reference
 	}
 	base, err := filepath.Abs(dir)
@@ -148,9 +149,9 @@ func (j *judgement) pinned(ref oci.Ref) (oci.Ref, bool) {
 	if lock == nil {
 		return ref, true
 	}
-	entry := lock.Find(ref.String())
+	entry := lock.Find(j.name())
 	if entry == nil {
-		j.refuse(StageFetch, "lock.missing", fmt.Sprintf("%s is not locked", ref), "add it with krmsafe lock, and review the change")
+		j.refuse(StageFetch, "lock.missing", j.name()+" is not locked", "add it with krmsafe lock, and review the change")
 		return ref, false
 	}
 	ref.Tag, ref.Digest = "", entry.Digest

@@ -119,6 +119,10 @@ type Request struct {
 	Image string
 	// File is the path of a module on disk.
 	File string
+	// Name is what a module on disk, a File or an OCI layout, is called in rules,
+	// locks, policies and reports; it is not read. Empty is what File or Image says.
+	// It is in the form of the one that it stands for.
+	Name string
 	// Module holds the module itself. File is then only what it is called, and
 	// is not read. The bytes must not be changed any more.
 	Module []byte

@@ -70,11 +70,11 @@ func (j *judgement) verifySignatures(ctx context.Context) error {
 
 // covered refuses a reference that no rule of the trust policy is about, before
 // anybody is asked for it.
-func (j *judgement) covered(ref oci.Ref) bool {
+func (j *judgement) covered() bool {
 	if j.p.cfg.Verifier == nil || j.lenient {
 		return true
 	}
-	_, err := j.p.cfg.Verifier.Rule(ref.String())
+	_, err := j.p.cfg.Verifier.Rule(j.name())
 	var refusal *verify.RefusalError
 	if errors.As(err, &refusal) {
 		j.refuse(StageVerify, refusal.Code, j.about(refusal.Message), refusal.Hint)
@@ -99,7 +99,7 @@ func (j *judgement) subject() verify.Subject {
 		return verify.Subject{Reference: j.name(), Digest: j.artifact.Digest, AlsoDigests: j.artifact.Subjects()[1:]}
 	}
 	return verify.Subject{
-		Reference: "file://" + j.req.File, Digest: j.report.Function.ModuleDigest, Content: j.bytes, File: true,
+		Reference: "file://" + j.name(), Digest: j.report.Function.ModuleDigest, Content: j.bytes, File: true,
 	}
 }
 
