@@ -6,8 +6,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
-	"math"
 	"strings"
 
 	"github.com/tetratelabs/wazero"
@@ -19,7 +17,6 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/krmsafe/krmsafe/internal/fuel"
-	"github.com/krmsafe/krmsafe/internal/jail"
 	"github.com/krmsafe/krmsafe/internal/wasm"
 )
 
@@ -310,121 +307,3 @@ func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line[:min(len(line), 300)]
 }
-
-// cappedWriter keeps what is written up to a limit; what exceeds it ends the run.
-// It fills chunks, so that it never holds more than was written and one chunk.
-type cappedWriter struct {
-	limit    int64
-	size     int64
-	chunks   [][]byte
-	exceeded bool
-}
-
-const chunkBytes = 256 << 10
-
-// errCapped unwinds a run whose output is over its limit.
-var errCapped = errors.New("output limit")
-
-// Write appends p. Beyond the limit it panics, which the engine turns into the
-// run's end: an error would only be the module's to ignore.
-func (w *cappedWriter) Write(p []byte) (int, error) {
-	if w.size+int64(len(p)) > w.limit {
-		w.exceeded = true
-		panic(errCapped)
-	}
-	w.size += int64(len(p))
-	for rest := p; len(rest) > 0; {
-		if len(w.chunks) == 0 || len(w.chunks[len(w.chunks)-1]) == cap(w.chunks[len(w.chunks)-1]) {
-			w.chunks = append(w.chunks, make([]byte, 0, min(w.limit, chunkBytes)))
-		}
-		last := &w.chunks[len(w.chunks)-1]
-		n := min(len(rest), cap(*last)-len(*last))
-		*last, rest = append(*last, rest[:n]...), rest[n:]
-	}
-	return len(p), nil
-}
-
-// streamWriter passes on what is written, up to a limit: what a module had to say
-// is known also if it is killed.
-type streamWriter struct {
-	limit    int64
-	size     int64
-	send     func([]byte) error
-	exceeded bool
-}
-
-// Write sends p. Beyond the limit, or without a parent, it panics as
-// cappedWriter's does.
-func (w *streamWriter) Write(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	if w.size+int64(len(p)) > w.limit {
-		w.exceeded = true
-		panic(errCapped)
-	}
-	w.size += int64(len(p))
-	if err := w.send(p); err != nil {
-		panic(err)
-	}
-	return len(p), nil
-}
-
-var _, _ io.Writer = (*cappedWriter)(nil), (*streamWriter)(nil)
-
-// memory gives the one instance its linear memory: reserved once at the size it
-// may reach, so that growing copies nothing and pages cost when written.
-type memory struct {
-	reserved []byte
-	size     uint64
-	failed   bool
-
-	imageBytes, imageOffset int64 // of what it holds at first, in the child's file
-}
-
-// Allocate reserves at most limit bytes, which the engine has clamped.
-func (m *memory) Allocate(_, limit uint64) experimental.LinearMemory {
-	if m.reserved != nil || limit > math.MaxInt {
-		m.failed = true
-		panic(errNoMemory)
-	}
-	if limit == 0 {
-		limit = 65536 // the engine takes the address of an empty memory too
-	}
-	b, err := jail.Reserve(int(limit))
-	if err == nil && m.imageBytes > 0 {
-		err = m.mapImage(b)
-	}
-	if err != nil {
-		m.failed = true
-		panic(errNoMemory)
-	}
-	m.reserved = b
-	return m
-}
-
-// mapImage puts the initial content at the memory's beginning. The engine gives a
-// memory at least what the module declares, which the image fits into.
-func (m *memory) mapImage(reserved []byte) error {
-	if m.imageBytes > int64(len(reserved)) {
-		return errNoMemory
-	}
-	return jail.MapMemory(reserved[:m.imageBytes], m.imageOffset)
-}
-
-var errNoMemory = errors.New("no memory")
-
-// Reallocate gives the first size bytes of what is reserved.
-func (m *memory) Reallocate(size uint64) []byte {
-	if size > uint64(len(m.reserved)) {
-		return nil
-	}
-	m.size = max(m.size, size)
-	return m.reserved[:size]
-}
-
-// Free keeps the memory: the process ends soon.
-func (m *memory) Free() {}
-
-// pages is the memory's size at its largest, as it never shrinks.
-func (m *memory) pages() uint32 { return uint32(m.size / 65536) } //nolint:gosec // G115: at most 65536

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,7 +15,22 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, commands)
+	testscript.Main(tidy{m}, commands)
+}
+
+// tidy removes what the tests have built once all of them are done.
+type tidy struct{ *testing.M }
+
+func (m tidy) Run() int {
+	code := m.M.Run()
+	temps.Range(func(dir, _ any) bool {
+		if err := os.RemoveAll(dir.(string)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+		return true
+	})
+	return code
 }
 
 // commands are the programs that scripts run.

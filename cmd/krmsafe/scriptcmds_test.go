@@ -110,7 +110,10 @@ func built(name string) (string, error) {
 	return build(name+".wasm", "../../testdata/functions", []string{"GOOS=wasip1", "GOARCH=wasm"}, "./"+name)
 }
 
-var builds sync.Map // name → func() (string, error)
+var (
+	builds sync.Map // name → func() (string, error)
+	temps  sync.Map // the folders that builds are in
+)
 
 // build compiles a package of the module in a folder, once, and gives the path.
 func build(name, dir string, env []string, pkg string) (string, error) {
@@ -119,6 +122,7 @@ func build(name, dir string, env []string, pkg string) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		temps.Store(temp, nil)
 		out := filepath.Join(temp, name)
 		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, pkg)
 		cmd.Dir = dir

@@ -90,7 +90,7 @@ var ErrNoHook = errors.New("the child process did not come up as one")
 func Start(ctx context.Context, cfg Config) (*Child, error) { return start(ctx, cfg, required) }
 
 func start(ctx context.Context, cfg Config, demanded func(Level, string) bool) (*Child, error) {
-	//nolint:forbidigo // a child that starts children would be a fork bomb: see TestForgottenHook
+	//nolint:forbidigo // a child that starts children would be a fork bomb: see TestForgottenHookIsAnError
 	if len(os.Args) > 0 && os.Args[0] == childName {
 		return nil, fmt.Errorf("%w: a child may not start another; main must call the child hook before anything else", ErrNoHook)
 	}

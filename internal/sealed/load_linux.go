@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -84,7 +85,8 @@ func (s *Store) read(k *key, name string) (entry *Entry, binding []byte, err err
 	return entry, binding, nil
 }
 
-// readHead reads and checks everything but the bulk, whose tag is among it.
+// readHead reads and checks everything but the bulk, whose tag is among it. The zeros
+// between are in no tag, so that they are zeros is looked at.
 func (s *Store) readHead(k *key, name string, f *os.File, size int64) (part fixed, binding, small []byte, err error) {
 	head := make([]byte, fixedBytes)
 	if _, err := io.ReadFull(f, head); err != nil {
@@ -100,6 +102,15 @@ func (s *Store) readHead(k *key, name string, f *os.File, size int64) (part fixe
 	binding, small = small[:part.binding:part.binding], small[part.binding:]
 	if !hmac.Equal(head[offMAC:], k.mac(name, head[:offMAC], binding, small)) {
 		return fixed{}, nil, nil, s.doubt(name, "is not what was written, or was written with another key")
+	}
+	if part.bulk > 0 {
+		padding := make([]byte, part.bulkOffset()-part.small()) // less than a page
+		if _, err := io.ReadFull(f, padding); err != nil {
+			return fixed{}, nil, nil, s.doubt(name, "is too short")
+		}
+		if slices.ContainsFunc(padding, func(b byte) bool { return b != 0 }) {
+			return fixed{}, nil, nil, s.doubt(name, "is not what was written: it has something between its parts")
+		}
 	}
 	return part, binding, small, nil
 }

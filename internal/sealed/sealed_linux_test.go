@@ -162,6 +162,8 @@ func TestChangedEntriesAreDoubted(t *testing.T) {
 		{"the last byte", "not what was written", flip(-1)},
 		{"a byte of the head", "not what was written", flip(offText + len(binding))},
 		{"a byte of the binding", "not what was written", flip(offText)},
+		{"the first byte between head and code", "between its parts", flip(offText + len(binding) + len(content.Head))},
+		{"the last byte before the code", "between its parts", flip(0x10000 - 1)},
 		{"the salt", "not what was written", flip(offSalt)},
 		{"the tag of the bulk", "not what was written", flip(offTag)},
 		{"the tag of all", "not what was written", flip(offMAC)},
