@@ -14,6 +14,7 @@ import (
 
 	"github.com/krmsafe/krmsafe/internal/testkit/asm"
 	"github.com/krmsafe/krmsafe/internal/testkit/hostile"
+	"github.com/krmsafe/krmsafe/internal/wasm"
 	"github.com/krmsafe/krmsafe/sandbox"
 )
 
@@ -306,6 +307,44 @@ func bulky() []byte {
 	}
 	m.ExportFunc("_start", m.Func(nil, nil, nil))
 	return m.Bytes()
+}
+
+// A module that works hard on a small input is compiled after all, and nobody sees a
+// difference; without time to compile it is interpreted to the end of its limits.
+func TestHardWorkIsCompiled(t *testing.T) {
+	m := &asm.Module{}
+	m.Export("memory", 2, m.Memory(1, -1))
+	body := make([][]byte, 0, 1000)
+	for range 300 {
+		body = append(body, asm.I32Const(1), asm.Drop)
+	}
+	for range 600 {
+		m.Func(nil, nil, nil, body...)
+	}
+	m.ExportFunc("_start", m.Func(nil, nil, asm.Types{asm.I32},
+		asm.I32Const(150_000_000), asm.Tee(0), asm.Drop, asm.Loop(asm.Empty, asm.Get(0), asm.I32Const(1), asm.I32Sub, asm.Tee(0), asm.Op(wasm.OpBrIf, 0))))
+	module := m.Bytes()
+	inspected, err := sandbox.Inspect(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := ample()
+	limits.Fuel = 1 << 40
+	compiled, err := newSandbox(t, sandbox.Config{Engine: sandbox.EngineCompiler}).Run(t.Context(), inspected, nil, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	auto, err := newSandbox(t, sandbox.Config{}).Run(t.Context(), inspected, nil, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(pick(compiled), pick(auto)); diff != "" || auto.Stop != nil || auto.Engine != sandbox.EngineCompiler {
+		t.Errorf("engine %s, and the runs differ:\n%s", auto.Engine, diff)
+	}
+	c := openCache(t, cacheDir(t), func(cfg *sandbox.CacheConfig) { cfg.Fill = sandbox.FillSeen })
+	if first, second := once(t, c, module, "", limits), once(t, c, module, "", limits); first.Stop != nil || !second.Cached {
+		t.Errorf("what was compiled after all was not kept: %+v, Cached = %v", first.Stop, second.Cached)
+	}
 }
 
 // The engine's cache can still be replaced: without it everything would run, slowly.

@@ -19,6 +19,10 @@ type plan struct {
 	notes   []Note
 	doubted string // why the entry is not to be believed after all
 	extra   bool   // compiled for later runs: this one could do without
+
+	// patience is the processor time after which the interpreter is given up for
+	// machine code; 0 where it has all the time that the limits leave.
+	patience time.Duration
 }
 
 // close gives up what the plan holds.
@@ -102,9 +106,37 @@ func leisure(work Job) bool {
 
 // simple plans a run that neither takes nor makes compiled code.
 func (p *plan) simple(work Job) {
-	p.engine, p.way, p.extra = work.Engine.choose(work.Module, len(work.Stdin)), wayCompiler, false
+	p.engine, p.way, p.extra, p.patience = work.Engine.choose(work.Module, len(work.Stdin)), wayCompiler, false, 0
 	if p.engine == EngineInterpreter {
 		p.way = wayInterpreter
+	}
+	if p.way == wayInterpreter && work.Engine != EngineInterpreter {
+		p.patience = patience(work)
+	}
+}
+
+// patience is how long to interpret what could be compiled: as long as compiling
+// takes, so that a module that works hard on a small input costs twice the better
+// choice at most. Functions are pure and fuel is the same on both engines, so nobody
+// sees that a run was begun anew.
+func patience(work Job) time.Duration {
+	needed := time.Duration(work.Module.known.Facts.CodeBytes) * compileTime / (1 << 20)
+	if needed = needed.Truncate(time.Second) + time.Second; needed > work.Limits.CompileTimeout || 3*needed > work.Limits.Timeout {
+		return 0
+	}
+	return needed
+}
+
+// impatient reports whether a run was ended because it took longer than patience.
+func (p *plan) impatient(r *Result) bool {
+	return p.way == wayInterpreter && p.patience > 0 && r.Stop != nil && r.Stop.Code == CodeLimitCPU
+}
+
+// compile plans to run what the interpreter was too slow for.
+func (p *plan) compile(s *Sandbox, work Job) {
+	p.engine, p.way, p.extra, p.patience = EngineCompiler, wayCompiler, false, 0
+	if c := s.cfg.Cache; c != nil && c.fill != FillNever && c.room(work.Module) {
+		p.way = wayKeep
 	}
 }
 

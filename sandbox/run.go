@@ -59,6 +59,13 @@ func (s *Sandbox) Do(ctx context.Context, work Job) (*Result, error) {
 		p.simple(work)
 		result, err = s.attempt(ctx, limited, work, p)
 	}
+	if err == nil && p.impatient(result) && limited.Err() == nil {
+		spent := result.Usage.CPU
+		p.compile(s, work)
+		if result, err = s.attempt(ctx, limited, work, p); err == nil {
+			result.Usage.CPU += spent
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +179,9 @@ func bounds(work Job, p *plan) jail.Bounds {
 	memory := int64(memoryPages(l))*65536 + hostBytes(l, work.Module.Size(), len(work.Stdin))
 	if p.way == wayKeep {
 		memory += codeBound(work.Module) // a copy of the code
+	}
+	if p.way == wayInterpreter && p.patience > 0 {
+		return jail.Bounds{MemoryBytes: memory, CPUSeconds: uint64(p.patience / time.Second)} //nolint:gosec // G115: positive
 	}
 	return jail.Bounds{MemoryBytes: memory, CPUSeconds: 2*uint64(l.Timeout/time.Second) + 2} //nolint:gosec // G115: positive
 }
@@ -340,7 +350,7 @@ func (r *run) autopsy(ctx context.Context, err error, exit jail.Exit) *Stop {
 		return newStop(CodeJailViolation, l, fmt.Sprintf("%q", err.Error()))
 	case errors.As(err, &protocol):
 		return newStop(CodeGuestCrash, l, fmt.Sprintf("%q", err.Error()))
-	case exit.Signal == "SIGKILL" && exit.CPU >= l.Timeout:
+	case exit.Signal == "SIGKILL" && (exit.CPU >= l.Timeout || r.plan.patience > 0 && exit.CPU >= r.plan.patience*3/4): // the kernel counts in ticks
 		return newStop(CodeLimitCPU, l, "")
 	}
 	last := firstLine(exit.Stderr)

@@ -66,7 +66,9 @@ type Engine string
 const (
 	// EngineAuto chooses by the expected cost, from the module's code size and
 	// the input's size: compiling a large module takes longer than interpreting
-	// it on a small input.
+	// it on a small input. Where the interpreter has taken as much processor time
+	// as compiling would, and the limits leave time, the run is begun anew with
+	// machine code: it costs twice the better choice at most.
 	EngineAuto Engine = "auto"
 	// EngineCompiler makes machine code of the whole module first.
 	EngineCompiler Engine = "compiler"
