@@ -181,7 +181,7 @@ func bounds(work Job, p *plan) jail.Bounds {
 		memory += codeBound(work.Module) // a copy of the code
 	}
 	if p.way == wayInterpreter && p.patience > 0 {
-		return jail.Bounds{MemoryBytes: memory, CPUSeconds: uint64(p.patience / time.Second)} //nolint:gosec // G115: positive
+		return jail.Bounds{MemoryBytes: memory, CPUSeconds: uint64(p.patience / time.Second)}
 	}
 	return jail.Bounds{MemoryBytes: memory, CPUSeconds: 2*uint64(l.Timeout/time.Second) + 2} //nolint:gosec // G115: positive
 }
