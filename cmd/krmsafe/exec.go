@@ -275,10 +275,22 @@ func (w *wrapped) namedByTree(req *pipeline.Request) error {
 
 // base is the folder that a file that a tree names is relative to: under kpt the
 // package, since kpt starts functions wherever it was started itself, and else the
-// current one, which kustomize makes the kustomization's.
+// current one, which kustomize makes the kustomization's. Which package it is is a
+// claim of the input, and so it must lie in the workspace of the current folder.
 func (w *wrapped) base(file string) (string, error) {
 	if file == "" || krm.NamesProgram(w.list.FunctionConfig) || !w.list.Packaged() {
 		return ".", nil
 	}
-	return w.list.PackageRoot()
+	root, err := w.list.PackageRoot()
+	if err != nil {
+		return "", err
+	}
+	inside, err := insideWorkspace(root)
+	if err == nil && !inside {
+		err = &pipeline.UsageError{
+			Message: fmt.Sprintf("the input names the package %q, which lies outside the workspace of the current folder, and %q relative to it", root, file),
+			Hint:    "start the client inside the workspace of the package, or name the module by an image",
+		}
+	}
+	return root, err
 }

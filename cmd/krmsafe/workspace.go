@@ -70,6 +70,21 @@ func inWorkspace(base, name string) (string, error) {
 	return path, nil
 }
 
+// insideWorkspace says whether a folder lies in the workspace of the current one
+// with all symbolic links followed, and is there. Of what lies outside it
+// does not tell whether it is there.
+func insideWorkspace(dir string) (bool, error) {
+	root, err := workspace(".")
+	if err != nil {
+		return false, err
+	}
+	if root, err = filepath.EvalSymlinks(root); err != nil {
+		return false, err
+	}
+	real, err := filepath.EvalSymlinks(dir)
+	return err == nil && below(root, real), nil
+}
+
 // workspace is the nearest folder at or above base that is a git work tree; without
 // one the current folder, if base lies in it, and base itself otherwise.
 func workspace(base string) (string, error) {
