@@ -120,7 +120,9 @@ func (d *Directory) read(limits Limits, skip Skip) error {
 		}
 		left -= int64(len(src.data))
 		if src.body, err = text(src.data, limits.Bytes); err == nil {
-			src.docs = splitDocuments(src.body)
+			src.docs, err = splitDocuments(src.body)
+		}
+		if err == nil {
 			err = readDocuments(d.List, n, src.docs, g)
 		}
 		if err != nil {

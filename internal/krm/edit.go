@@ -82,12 +82,16 @@ func OpenText(data []byte, limits Limits) *Text {
 	if err == nil && t.head != 0 && (t.head != len(byteOrderMark) || !strings.HasPrefix(string(data[:t.head]), string(byteOrderMark))) {
 		err = problemf("syntax", 1, 0, "it is JSON with escapes that YAML does not have")
 	}
+	var docs []document
+	if err == nil {
+		docs, err = splitDocuments(body)
+	}
 	if err != nil {
 		t.docs = []*editDoc{{src: string(data), line: 1, err: asInput("", err), log: t.log}}
 		t.head = 0
 		return t
 	}
-	for _, d := range splitDocuments(body) {
+	for _, d := range docs {
 		doc := &editDoc{start: t.head + d.start, line: d.line, src: string(d.text), taken: map[*yaml.Node]bool{}, limits: limits, log: t.log}
 		doc.root, err = readForEdit(d.text, limits)
 		if p, ok := err.(*problem); ok && p.line > 0 { //nolint:errorlint // a problem is never wrapped

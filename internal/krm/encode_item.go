@@ -95,10 +95,14 @@ func (it *Item) encoded(n *yaml.Node, f form) (text []byte, got *yaml.Node, err 
 	return text, got, nil
 }
 
-// readBack parses text and returns its tree if that holds the values of n, else nil.
+// readBack parses text and returns its tree if that holds the values of n, else nil. A document that some tools would
+// divide does not.
 func readBack(text []byte, f form, n *yaml.Node) *yaml.Node {
 	var got *yaml.Node
 	var err error
+	if f == docText && halved(text) {
+		return nil
+	}
 	if f == listText {
 		got, err = decodeEntry(entry{text: text})
 	} else {

@@ -37,7 +37,8 @@ func asListText(raw []byte, start, dash int) (out []byte, ok bool) {
 }
 
 // asDocText returns an entry of a block sequence as a document. The entry's dash stands at column dash and its mapping
-// at column indent. ok is false where a line is indented less than the mapping, as the parser lets quoted text be.
+// at column indent. ok is false where a line is indented less than the mapping, as the parser lets quoted text be, and where one
+// would, at the first column, divide the document: a document marker, or what some tools take for one.
 func asDocText(raw []byte, dash, indent int) (out []byte, ok bool) {
 	out = make([]byte, 0, len(raw))
 	for len(raw) > 0 {
@@ -45,9 +46,14 @@ func asDocText(raw []byte, dash, indent int) (out []byte, ok bool) {
 		raw = raw[len(l):]
 		t := bytes.TrimLeft(l, " ")
 		switch lead := len(l) - len(t); {
+		case lead >= indent && (isMarker(l[indent:]) || isHalfMarker(l[indent:])):
+			return nil, false
 		case !ok && len(t) > 0 && t[0] == '-' && lead == dash:
 			if len(l) < indent || len(bytes.TrimLeft(l[dash+1:indent], " ")) > 0 {
 				return nil, false // the mapping begins on a later line, or something stands before it
+			}
+			if isHalfMarker(l[indent:]) {
+				return nil, false
 			}
 			out, ok = append(out, l[indent:]...), true
 		case len(bytes.TrimRight(t, "\r\n")) == 0:

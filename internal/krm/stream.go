@@ -24,7 +24,10 @@ func readStream(data []byte, g *gate) (*ResourceList, error) {
 	if err != nil {
 		return nil, err
 	}
-	docs := splitDocuments(body)
+	docs, err := splitDocuments(body)
+	if err != nil {
+		return nil, err
+	}
 	if len(docs) == 1 && looksWrapped(docs[0].text) {
 		rl, err := parseList(body, g, parseEntry)
 		if err == nil {
@@ -120,8 +123,9 @@ type document struct {
 
 // splitDocuments divides a stream at its document markers. A line that begins with "---" or "..." and goes on with a
 // space or ends there is a marker wherever it stands, inside quoted text too (YAML 1.2, section 9.1.2). Documents
-// that hold only blank lines are left out.
-func splitDocuments(data []byte) []document {
+// that hold only blank lines are left out. A line that begins with "---" and goes on with something else is refused: to
+// YAML it is none, and yet some tools divide there, so that they would find other resources than those that were judged.
+func splitDocuments(data []byte) ([]document, error) {
 	var docs []document
 	start, startLine, plain := 0, 1, true
 	flush := func(end int) {
@@ -134,7 +138,9 @@ func splitDocuments(data []byte) []document {
 		if end == at {
 			end = len(data)
 		}
-		if l := data[at:end]; isMarker(l) {
+		l := data[at:end]
+		switch {
+		case isMarker(l):
 			flush(at)
 			rest := bytes.TrimSpace(l[3:])
 			if plain = len(rest) == 0; plain || rest[0] == '#' {
@@ -142,11 +148,14 @@ func splitDocuments(data []byte) []document {
 			} else {
 				start, startLine = at, line
 			}
+		case isHalfMarker(l):
+			return nil, problemf("marker", line, 1, "a line begins with %q and is no document marker: some tools divide documents there, and others do not", "---").
+				withHint("write the key or text in quotes, or indent it")
 		}
 		at = end
 	}
 	flush(len(data))
-	return docs
+	return docs, nil
 }
 
 func isMarker(l []byte) bool {
@@ -154,6 +163,19 @@ func isMarker(l []byte) bool {
 		return false
 	}
 	return len(l) == 3 || l[3] == ' ' || l[3] == '\t' || l[3] == '\n' || l[3] == '\r'
+}
+
+// isHalfMarker says whether a line begins as a document marker and is none.
+func isHalfMarker(l []byte) bool { return bytes.HasPrefix(l, []byte("---")) && !isMarker(l) }
+
+// halved says whether a line of text is half a marker.
+func halved(text []byte) bool {
+	for l := range bytes.Lines(text) {
+		if isHalfMarker(l) {
+			return true
+		}
+	}
+	return false
 }
 
 // looksWrapped says whether a document is, at first sight, a ResourceList: it has a line at the first column that
