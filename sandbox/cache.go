@@ -77,14 +77,17 @@ const (
 // the module. A module that takes over its compiler could put anything into it, but
 // only into its own entry, which runs for this module only and in a jail just like
 // the one in which the module itself would run.
+//
+// Code that was made elsewhere has entries of its own, one for each who vouched for
+// it, and runs for those who believe that very voucher: see Job.Voucher.
 type Cache struct {
 	store *sealed.Store
 	fill  Fill
 	build string
 
 	mu     sync.Mutex
-	seen   map[string]bool       // digests that this process has looked into
-	loaded map[string]loadedCode // by digest
+	seen   map[string]bool          // digests that this process has looked into
+	loaded map[codeID]*sealed.Entry // seals that were checked; see loadCode
 }
 
 // OpenCache opens a cache. A folder that somebody else could write to is refused
@@ -101,15 +104,15 @@ func OpenCache(cfg CacheConfig) (*Cache, error) {
 	if err != nil {
 		return nil, cacheError(err)
 	}
-	return &Cache{store: store, fill: cfg.Fill, build: cfg.Build, seen: map[string]bool{}, loaded: map[string]loadedCode{}}, nil
+	return &Cache{store: store, fill: cfg.Fill, build: cfg.Build, seen: map[string]bool{}, loaded: map[codeID]*sealed.Entry{}}, nil
 }
 
 // Close gives up the folder, and the code that was loaded from it.
 func (c *Cache) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for digest := range c.loaded {
-		c.unload(digest)
+	for id := range c.loaded {
+		c.unload(id)
 	}
 	return c.store.Close()
 }
@@ -136,6 +139,7 @@ const (
 type Binding struct {
 	Kind    string `json:"kind"`    // code or facts
 	Module  string `json:"module"`  // digest
+	Voucher string `json:"voucher"` // of code that was made elsewhere: see Job.Voucher; empty for what was made here
 	Build   string `json:"build"`   // of this program
 	Go      string `json:"go"`      // version
 	Engine  string `json:"engine"`  // wazero's version
@@ -147,15 +151,16 @@ type Binding struct {
 }
 
 // formatVersion changes with the form of what an entry holds.
-const formatVersion = 3
+const formatVersion = 4
 
 // engineOptions are those of every compilation; limits are not among them, as the
 // machine code does not depend on any.
 const engineOptions = "compiler core-v2 debug=off close-on-done=off"
 
-func (c *Cache) binding(kind, digest string) Binding {
+// binding is that of an entry which this program on this machine would use.
+func (c *Cache) binding(kind, digest, voucher string) Binding {
 	return Binding{
-		Kind: kind, Module: digest, Build: c.build, Go: runtime.Version(), Engine: wazeroVersion(), Options: engineOptions,
+		Kind: kind, Module: digest, Voucher: voucher, Build: c.build, Go: runtime.Version(), Engine: wazeroVersion(), Options: engineOptions,
 		Target: runtime.GOOS + "/" + runtime.GOARCH, CPU: jail.Processor(), Fuel: fuel.Model, Format: formatVersion,
 	}
 }
@@ -193,8 +198,8 @@ type Note struct {
 }
 
 // load gives an entry, or nil and perhaps a note on why there is none.
-func (c *Cache) load(kind, digest string) (*sealed.Entry, *Note) {
-	entry, err := c.store.Load(c.binding(kind, digest).encode())
+func (c *Cache) load(b Binding) (*sealed.Entry, *Note) {
+	entry, err := c.store.Load(b.encode())
 	var doubt *sealed.DoubtError
 	switch {
 	case err == nil:
@@ -223,28 +228,18 @@ func hintOf(err error) string {
 }
 
 // save keeps an entry. That it could not be kept is worth a note.
-func (c *Cache) save(kind, digest string, content sealed.Content) *Note {
-	if err := c.store.Save(c.binding(kind, digest).encode(), content); err != nil {
+func (c *Cache) save(b Binding, content sealed.Content) *Note {
+	if err := c.store.Save(b.encode(), content); err != nil {
 		return &Note{Code: CodeCacheUnkept, Message: "compiled code could not be kept: " + err.Error(), Hint: hintOf(err)}
 	}
 	return nil
 }
 
-// discard removes the entry of a module's code.
-func (c *Cache) discard(digest string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.unload(digest)
-	c.remove(digest)
-}
-
-func (c *Cache) remove(digest string) { _ = c.store.Discard(c.binding(entryCode, digest).encode()) }
-
 // inspect is Inspect for modules that were accepted before by this very build: what
 // is known of them is read in place of finding it out again.
 func (c *Cache) inspect(module []byte) (*Module, error) {
 	digest := digestOf(module)
-	if entry, _ := c.load(entryFacts, digest); entry != nil {
+	if entry, _ := c.load(c.binding(entryFacts, digest, "")); entry != nil {
 		m := &Module{bytes: module, digest: digest, seen: true}
 		if m.known.decode(entry.Head) == nil && m.known.Facts.Digest == digest && m.known.Facts.SizeBytes == int64(len(module)) {
 			return m, nil
@@ -253,7 +248,7 @@ func (c *Cache) inspect(module []byte) (*Module, error) {
 	m, err := inspect(module, digest)
 	if err == nil && c.fill != FillNever {
 		// Without it the module is looked into again, which is no harm.
-		_ = c.save(entryFacts, digest, sealed.Content{Head: m.known.encode()})
+		_ = c.save(c.binding(entryFacts, digest, ""), sealed.Content{Head: m.known.encode()})
 	}
 	return m, err
 }

@@ -368,8 +368,8 @@ func TestExpectedModuleIsUsed(t *testing.T) {
 	if _, err := s.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.Expect(t.Context(), m)
-	s.Expect(t.Context(), inspect(t, world()))
+	s.Expect(t.Context(), m, "")
+	s.Expect(t.Context(), inspect(t, world()), "")
 	for _, in := range []string{"one", "two"} {
 		r, err := s.Run(t.Context(), m, []byte(in), ample())
 		if err != nil || string(r.Stdout) != in || !r.Cached {
@@ -391,7 +391,7 @@ func TestExpectedDoubtIsTold(t *testing.T) {
 	}
 	s := newSandbox(t, sandbox.Config{Cache: openCache(t, dir, nil)})
 	m := inspect(t, asm.Cat())
-	s.Expect(t.Context(), m)
+	s.Expect(t.Context(), m, "")
 	r, err := s.Run(t.Context(), m, []byte("hello"), ample())
 	if err != nil || string(r.Stdout) != "hello" || r.Cached || len(r.Notes) != 1 || r.Notes[0].Code != sandbox.CodeCacheDiscarded {
 		t.Errorf("Run = %+v, %v, want one note", r, err)
@@ -409,24 +409,24 @@ func TestImportedCodeIsToldApart(t *testing.T) {
 	}
 	c := openCache(t, cacheDir(t), nil)
 	s, m := newSandbox(t, sandbox.Config{Cache: c}), inspect(t, asm.Cat())
-	if got := s.CodeOrigin(m); got != sandbox.CodeNone {
+	if got := s.CodeOrigin(m, ""); got != sandbox.CodeNone {
 		t.Errorf("CodeOrigin of nothing = %s", got)
 	}
 	if got, err := c.Import(bytes.NewReader(archive.Bytes()), nil); err != nil || got.Kept != 1 {
 		t.Fatalf("Import = %+v, %v", got, err)
 	}
-	if got := s.CodeOrigin(m); got != sandbox.CodeImported {
+	if got := s.CodeOrigin(m, ""); got != sandbox.CodeImported {
 		t.Errorf("CodeOrigin = %s, want imported", got)
 	}
 	for _, local := range []bool{false, true} {
-		s.Expect(t.Context(), m)
+		s.Expect(t.Context(), m, "")
 		r, err := s.Do(t.Context(), sandbox.Job{Module: m, Stdin: []byte("hello"), Limits: ample(), LocalCode: local})
 		if err != nil || string(r.Stdout) != "hello" || r.Cached == local {
 			t.Errorf("Do with LocalCode %v = %+v, %v", local, r, err)
 		}
 	}
-	if got := s.CodeOrigin(m); got != sandbox.CodeLocal {
-		t.Errorf("CodeOrigin = %s, want local, which has taken its place", got)
+	if got := s.CodeOrigin(m, ""); got != sandbox.CodeLocal {
+		t.Errorf("CodeOrigin = %s, want local, which comes first", got)
 	}
 }
 

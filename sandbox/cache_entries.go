@@ -3,8 +3,6 @@ package sandbox
 import (
 	"archive/tar"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,7 +43,7 @@ func (c *Cache) List(deep bool) ([]CacheEntry, error) {
 		case json.Unmarshal(f.Binding, &e.Binding) != nil:
 			e.Problem = "it does not say what it was made for"
 		default:
-			e.Usable = c.binding(e.Binding.Kind, e.Binding.Module) == e.Binding
+			e.Usable = c.binding(e.Binding.Kind, e.Binding.Module, e.Binding.Voucher) == e.Binding
 		}
 		out = append(out, e)
 	}
@@ -70,7 +68,8 @@ const (
 )
 
 // Export writes the code of modules, by their digests, that this program on this
-// machine would use, or of all modules where none is named, as a tar archive. It gives
+// machine has made, or of all modules where none is named, as a tar archive. Code that
+// was made elsewhere is never passed on: only its maker can vouch for it. It gives
 // how many entries it wrote. The archive is not sealed: whoever takes code from it must
 // know by other means that it is what was exported. What is known of a module is not
 // in it: a policy decides on what was found out where it decides.
@@ -82,10 +81,10 @@ func (c *Cache) Export(w io.Writer, modules []string) (int, error) {
 	archive := tar.NewWriter(w)
 	n := 0
 	for _, e := range list {
-		if !e.Usable || e.Binding.Kind != entryCode || len(modules) > 0 && !slices.Contains(modules, e.Binding.Module) {
+		if !e.Usable || e.Binding.Kind != entryCode || e.Binding.Voucher != "" || len(modules) > 0 && !slices.Contains(modules, e.Binding.Module) {
 			continue
 		}
-		entry, _, note := c.loadCode(e.Binding.Module)
+		entry, note := c.loadCode(codeID{e.Binding.Module, ""})
 		if note != nil {
 			return n, &CacheError{Code: note.Code, Message: note.Message, Hint: note.Hint}
 		}
@@ -140,18 +139,23 @@ type Imported struct {
 }
 
 // Import takes entries from an archive that Export wrote, and seals those that this
-// program on this machine would use. The caller vouches for every byte of it, by a
-// signature or a digest that it was told by somebody it trusts: the code in it is
-// executed, in a jail as all functions are. Where modules are named, by their
+// program on this machine would use, beside what was made here and never in its place.
+// Every run may take them that has not Job.LocalCode. The caller vouches for every byte
+// of it, by a signature or a digest that it was told by somebody it trusts: the code in
+// it is executed, in a jail as all functions are. Where modules are named, by their
 // digests, the archive may hold code of these and nothing else.
 func (c *Cache) Import(r io.Reader, modules []string) (Imported, error) {
+	return c.importAs(r, modules, byHand)
+}
+
+func (c *Cache) importAs(r io.Reader, modules []string, voucher string) (Imported, error) {
 	var out Imported
 	archive := tar.NewReader(r)
 	var item importedEntry
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
-			return out, item.finish(c, &out)
+			return out, item.finish(c, voucher, &out)
 		}
 		if err != nil {
 			return out, fmt.Errorf("importing compiled code: %w", err)
@@ -161,7 +165,7 @@ func (c *Cache) Import(r io.Reader, modules []string) (Imported, error) {
 			return out, fmt.Errorf("importing compiled code: %q is no part of an entry", clip(header.Name))
 		}
 		if number != item.number {
-			if err := item.finish(c, &out); err != nil {
+			if err := item.finish(c, voucher, &out); err != nil {
 				return out, err
 			}
 			item = importedEntry{number: number}
@@ -226,18 +230,18 @@ func readMember(r io.Reader, size, limit int64) ([]byte, error) {
 }
 
 // finish keeps an entry that was read whole, if it is of use here.
-func (i *importedEntry) finish(c *Cache, out *Imported) error {
+func (i *importedEntry) finish(c *Cache, voucher string, out *Imported) error {
 	if i.number == "" {
 		return nil
 	}
-	if !i.bound || c.binding(i.binding.Kind, i.binding.Module) != i.binding {
+	if !i.bound || c.binding(i.binding.Kind, i.binding.Module, "") != i.binding {
 		out.Skipped++
 		return nil
 	}
 	if err := i.check(); err != nil {
 		return fmt.Errorf("importing the %s of %q: %w", i.binding.Kind, clip(i.binding.Module), err)
 	}
-	if note := c.saveCode(i.binding.Module, CodeImported, i.content); note != nil {
+	if note := c.saveCode(codeID{i.binding.Module, voucher}, i.content); note != nil {
 		return &CacheError{Code: note.Code, Message: note.Message, Hint: note.Hint}
 	}
 	out.Kept++
@@ -258,31 +262,4 @@ func (i *importedEntry) check() error {
 		return head.check(bulk)
 	}
 	return errors.New("only code is imported")
-}
-
-// WantsCode gives the key of the compiled code that a run of m would use, if the Cache
-// could keep it and has none. Two programs have the same key for a module if and only if
-// each can use what the other compiled.
-func (s *Sandbox) WantsCode(m *Module) (key string, wanted bool) {
-	c := s.cfg.Cache
-	if c == nil || c.fill == FillNever || s.cfg.Engine == EngineInterpreter || !c.room(m) {
-		return "", false
-	}
-	return c.CodeKey(m.digest), !c.store.Has(c.binding(entryCode, m.digest).encode())
-}
-
-// CodeKey is the key of the code that this program on this machine would use of a module,
-// by its digest.
-func (c *Cache) CodeKey(module string) string {
-	sum := sha256.Sum256(c.binding(entryCode, module).encode())
-	return hex.EncodeToString(sum[:])
-}
-
-// ImportCode is Cache.Import for the code of m, which must be in the archive.
-func (s *Sandbox) ImportCode(r io.Reader, m *Module) error {
-	got, err := s.cfg.Cache.Import(r, []string{m.digest})
-	if err == nil && got.Kept == 0 {
-		err = errors.New("importing compiled code: the archive holds none for this program and machine")
-	}
-	return err
 }

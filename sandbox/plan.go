@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/krmsafe/krmsafe/internal/jail"
@@ -14,7 +15,7 @@ type plan struct {
 	engine  Engine
 	way     way
 	entry   *sealed.Entry // of wayMapped
-	origin  string        // of the entry
+	voucher string        // of the entry; empty for what was made here
 	child   *jail.Child   // started ahead for this very plan, or nil
 	notes   []Note
 	doubted string // why the entry is not to be believed after all
@@ -46,14 +47,20 @@ func (s *Sandbox) plan(ctx context.Context, work Job) *plan {
 	p := &plan{}
 	c := s.cfg.Cache
 	if c == nil || work.Engine == EngineInterpreter {
+		p.notes = s.Notes()
 		p.cold(s, work)
 		return p
 	}
-	if s.claim(work.Module.digest, p); p.entry == nil && p.child == nil {
-		s.find(work.Module.digest, p)
+	believed := believe(work.Voucher)
+	if work.LocalCode {
+		believed = believed[:1]
 	}
-	if p.entry != nil && p.origin == CodeImported && work.LocalCode {
+	s.claim(work.Module.digest, p)
+	if p.entry != nil && !slices.Contains(believed, p.voucher) {
 		p.drop()
+	}
+	if p.entry == nil {
+		s.find(work.Module.digest, believed, p)
 	}
 	if p.entry == nil {
 		p.cold(s, work)
@@ -66,11 +73,18 @@ func (s *Sandbox) plan(ctx context.Context, work Job) *plan {
 	return p
 }
 
-// find looks for the module's code in the cache.
-func (s *Sandbox) find(digest string, p *plan) {
-	entry, origin, note := s.cfg.Cache.loadCode(digest)
-	if p.entry, p.origin = entry, origin; note != nil {
-		p.notes = append(p.notes, *note)
+// find looks in the cache for the module's code that one of those believed vouched
+// for, the first one first.
+func (s *Sandbox) find(digest string, believed []string, p *plan) {
+	for _, voucher := range believed {
+		entry, note := s.cfg.Cache.loadCode(codeID{digest, voucher})
+		if note != nil && !slices.Contains(p.notes, *note) {
+			p.notes = append(p.notes, *note)
+		}
+		if entry != nil {
+			p.entry, p.voucher = entry, voucher
+			return
+		}
 	}
 }
 

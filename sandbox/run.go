@@ -20,6 +20,10 @@ type Job struct {
 	Grants Grants
 	// LocalCode takes no code from the Cache that was made elsewhere.
 	LocalCode bool
+	// Voucher names those who are believed to have compiled the module elsewhere, as
+	// the caller named them to ImportCode. Code that anybody else vouched for is not
+	// taken; empty is nobody.
+	Voucher string
 }
 
 // Run runs a module on stdin with the engine and grants of the Config. The
@@ -42,7 +46,7 @@ func (s *Sandbox) Do(ctx context.Context, work Job) (*Result, error) {
 		return nil, errors.New("sandbox: no module")
 	}
 	if stop := refuse(work); stop != nil {
-		return &Result{Stop: stop, Engine: work.Engine.choose(work.Module, len(work.Stdin))}, nil
+		return &Result{Stop: stop, Engine: work.Engine.choose(work.Module, len(work.Stdin)), Notes: s.Notes()}, nil
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, work.Limits.Timeout, errTimeout)
 	defer cancel()
@@ -52,7 +56,7 @@ func (s *Sandbox) Do(ctx context.Context, work Job) (*Result, error) {
 	result, err := s.attempt(ctx, limited, work, p)
 	if err == nil && p.doubted != "" && limited.Err() == nil {
 		if p.way == wayMapped {
-			s.cfg.Cache.discard(work.Module.digest)
+			s.cfg.Cache.discard(codeID{work.Module.digest, p.voucher})
 			p.notes = append(p.notes, *discarded(p.doubted))
 		}
 		p.close()
@@ -103,7 +107,7 @@ func (s *Sandbox) attempt(ctx, limited context.Context, work Job, p *plan) (*Res
 		p.doubted = "it could not be compiled: " + result.Stop.Message // so it is interpreted
 	}
 	if r.kept != nil {
-		if note := s.cfg.Cache.saveCode(work.Module.digest, CodeLocal, *r.kept); note != nil {
+		if note := s.cfg.Cache.saveCode(codeID{work.Module.digest, ""}, *r.kept); note != nil {
 			p.notes = append(p.notes, *note)
 		}
 	}

@@ -52,6 +52,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/krmsafe/krmsafe/internal/jail"
@@ -125,15 +126,14 @@ type Sandbox struct {
 	mu     sync.Mutex
 	ready  *ahead // started by Prepare or Expect
 	closed bool
-	notes  []Note // of Expect, for the next run to tell
+	notes  []Note // of Expect and CodeOrigin: see Notes
 }
 
 // ahead is a child that waits for its run.
 type ahead struct {
-	child  *jail.Child
-	entry  *sealed.Entry // that the child was given; nil for a child that suits any run
-	module string        // digest of the module whose code that is
-	origin string        // of the code
+	child *jail.Child
+	entry *sealed.Entry // that the child was given; nil for a child that suits any run
+	code  codeID        // what the entry is
 }
 
 func (a *ahead) end() {
@@ -214,8 +214,8 @@ func (s *Sandbox) Ahead(ctx context.Context) {
 }
 
 // Expect starts a child ahead for a run of m, with its compiled code where the Cache
-// holds it. What goes wrong is told by the run.
-func (s *Sandbox) Expect(ctx context.Context, m *Module) {
+// holds it; voucher is the run's Job.Voucher. What goes wrong is told by the run.
+func (s *Sandbox) Expect(ctx context.Context, m *Module, voucher string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || m == nil || s.ready != nil && (s.ready.entry != nil || s.cfg.Cache == nil) {
@@ -223,8 +223,8 @@ func (s *Sandbox) Expect(ctx context.Context, m *Module) {
 	}
 	var p plan
 	if s.cfg.Cache != nil && s.cfg.Engine != EngineInterpreter {
-		s.find(m.digest, &p)
-		s.notes = append(s.notes, p.notes...)
+		s.find(m.digest, believe(voucher), &p)
+		s.keep(p.notes...)
 	}
 	if p.entry == nil && s.ready != nil {
 		return
@@ -237,7 +237,7 @@ func (s *Sandbox) Expect(ctx context.Context, m *Module) {
 	if s.ready != nil {
 		s.ready.end()
 	}
-	s.ready = &ahead{child: child, entry: p.entry, module: m.digest, origin: p.origin}
+	s.ready = &ahead{child: child, entry: p.entry, code: codeID{m.digest, p.voucher}}
 }
 
 // claim gives a plan the child that waits for this module with its code, and what
@@ -245,10 +245,29 @@ func (s *Sandbox) Expect(ctx context.Context, m *Module) {
 func (s *Sandbox) claim(digest string, p *plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.ready; r != nil && r.entry != nil && r.module == digest {
-		p.child, p.entry, p.origin, s.ready = r.child, r.entry, r.origin, nil
+	if r := s.ready; r != nil && r.entry != nil && r.code.module == digest {
+		p.child, p.entry, p.voucher, s.ready = r.child, r.entry, r.code.voucher, nil
 	}
 	p.notes, s.notes = append(p.notes, s.notes...), nil
+}
+
+// Notes gives what there is to tell of looking for compiled code ahead of a run, once.
+// A run tells it in its Result; Notes is for callers that run nothing after all.
+func (s *Sandbox) Notes() []Note {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	notes := s.notes
+	s.notes = nil
+	return notes
+}
+
+// keep keeps notes for the next run to tell, each once; s.mu is held.
+func (s *Sandbox) keep(notes ...Note) {
+	for _, n := range notes {
+		if !slices.Contains(s.notes, n) {
+			s.notes = append(s.notes, n)
+		}
+	}
 }
 
 // Inspect is the package's Inspect for a module that is to be run here: where the

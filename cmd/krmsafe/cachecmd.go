@@ -159,6 +159,9 @@ func (h *held) print(w io.Writer) error {
 		if note == "" && !e.Usable {
 			note = "of another version or machine: " + e.Binding.Build + ", " + e.Binding.Target
 		}
+		if note == "" && e.Binding.Voucher != "" {
+			note = "made elsewhere, vouched for by " + e.Binding.Voucher
+		}
 		fmt.Fprintf(&text, "%-7s  %12d  %s  %s%s\n", plain.Line(kind), e.Bytes, e.Used.UTC().Format("2006-01-02T15:04:05Z"), plain.Line(what), aside(note))
 	}
 	fmt.Fprintf(&text, "%d bytes fetched in %d blobs, %d bytes compiled in %d entries\n", fetched, len(h.Fetched), code, len(h.Code))
@@ -233,7 +236,7 @@ func (a *app) cacheExportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export FILE",
 		Short: "write compiled code to a file, for another machine of the same kind",
-		Long: `Writes the compiled code that this krmsafe on this machine would use to a new
+		Long: `Writes the compiled code that this krmsafe has made on this machine to a new
 file, and prints the file's digest, by which cache import knows it again. The file
 is not sealed: its digest must come to the other machine on a way that you trust.`,
 		Example: "  krmsafe cache export code.tar",
@@ -287,7 +290,9 @@ func (a *app) cacheImportCommand() *cobra.Command {
 		Short: "take compiled code from a file that cache export wrote",
 		Long: `Takes compiled code from a file and seals it for this user. The code is executed,
 in a jail as all functions are, so the file must be the one whose digest you were
-told. Code of another krmsafe or for another processor is passed over.`,
+told. Code of another krmsafe or for another processor is passed over, and code
+that was compiled on this machine comes first. All runs of this user that use this
+cache may take it, under whatever trust policy.`,
 		Example: "  krmsafe cache import code.tar --digest sha256:…",
 		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -65,6 +65,7 @@ func TestScript(t *testing.T) {
 			"status":       status,
 			"let":          let,
 			"tamper-code":  tamperCode,
+			"cut-code":     cutCode,
 			"publish":      publish,
 			"reports":      reports,
 			"tamper":       tamper,

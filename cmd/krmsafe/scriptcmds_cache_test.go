@@ -21,7 +21,22 @@ func tamperCode(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: tamper-code DIR")
 	}
-	names, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*.sealed"))
+	changeCode(ts, args[0], func(entry []byte) []byte {
+		entry[len(entry)-1] ^= 1
+		return entry
+	})
+}
+
+// cutCode DIR leaves nothing but the first bytes of the largest entry.
+func cutCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: cut-code DIR")
+	}
+	changeCode(ts, args[0], func(entry []byte) []byte { return entry[:20] })
+}
+
+func changeCode(ts *testscript.TestScript, dir string, change func([]byte) []byte) {
+	names, err := filepath.Glob(filepath.Join(ts.MkAbs(dir), "*.sealed"))
 	ts.Check(err)
 	var largest string
 	var entry []byte
@@ -32,7 +47,6 @@ func tamperCode(ts *testscript.TestScript, neg bool, args []string) {
 			largest, entry = name, data
 		}
 	}
-	entry[len(entry)-1] ^= 1
 	ts.Check(os.Chmod(largest, 0o600))
-	ts.Check(os.WriteFile(largest, entry, 0o600))
+	ts.Check(os.WriteFile(largest, change(entry), 0o600))
 }

@@ -16,10 +16,11 @@ import (
 // be compiled here.
 func (j *judgement) takeCode(ctx context.Context) {
 	cfg := &j.p.cfg
-	if cfg.CodeVerifier == nil || j.artifact == nil || j.module == nil || !j.provenance.Verified() || !cfg.CodeVerifier.Covers(j.name()) {
+	voucher := j.voucher()
+	if voucher == "" {
 		return
 	}
-	key, wanted := cfg.Sandbox.WantsCode(j.module)
+	key, wanted := cfg.Sandbox.WantsCode(j.module, voucher)
 	if !wanted {
 		return
 	}
@@ -31,7 +32,7 @@ func (j *judgement) takeCode(ctx context.Context) {
 	for _, code := range found {
 		signer, err := j.verifyCode(ctx, code)
 		if err == nil {
-			err = j.importCode(ctx, code)
+			err = j.importCode(ctx, code, voucher)
 		}
 		if err == nil {
 			j.warn("cache.imported", j.about(fmt.Sprintf("runs code that was compiled elsewhere, %s, signed by %s", code.Digest, signer)),
@@ -39,6 +40,26 @@ func (j *judgement) takeCode(ctx context.Context) {
 			return
 		}
 		j.warn("cache.refused", j.about(fmt.Sprintf("compiled code %s was not taken: %v", code.Digest, err)), "")
+	}
+}
+
+// voucher names those whose compiled code of this function runs, by the rule of the trust
+// policy that decides about it; empty where that is nobody. Code that another rule's
+// people vouched for, or the same under other conditions, is not this function's.
+func (j *judgement) voucher() string {
+	if j.p.cfg.CodeVerifier == nil || j.artifact == nil || j.module == nil || !j.provenance.Verified() {
+		return ""
+	}
+	return j.p.cfg.CodeVerifier.Voucher(j.name())
+}
+
+// tellCache tells what was found of compiled code where no run will tell it.
+func (j *judgement) tellCache() {
+	if j.p.cfg.Sandbox == nil {
+		return
+	}
+	for _, n := range j.p.cfg.Sandbox.Notes() {
+		j.warn(n.Code, n.Message, n.Hint)
 	}
 }
 
@@ -63,10 +84,10 @@ func (j *judgement) verifyCode(ctx context.Context, code oci.Code) (signer strin
 }
 
 // importCode reads what was verified and seals it for this machine.
-func (j *judgement) importCode(ctx context.Context, code oci.Code) error {
+func (j *judgement) importCode(ctx context.Context, code oci.Code, voucher string) error {
 	body, err := j.p.cfg.Registry.ReadCode(ctx, code)
 	if err != nil {
 		return err
 	}
-	return j.p.cfg.Sandbox.ImportCode(bytes.NewReader(body), j.module)
+	return j.p.cfg.Sandbox.ImportCode(bytes.NewReader(body), j.module, voucher)
 }

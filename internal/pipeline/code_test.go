@@ -61,10 +61,30 @@ type machine struct {
 
 func (s *shop) machine(t *testing.T, build string, code ...sigstore.Key) machine {
 	t.Helper()
+	rule := verify.Rule{Name: "ours", Match: []string{"**"}, Authorities: authorities(s.author), CompiledCode: authorities(code...)}
+	return s.process(t, privateDir(t), build, setup{}, rule)
+}
+
+// privateDir is where a machine keeps its code and its key.
+func privateDir(t *testing.T) string {
+	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+func authorities(keys ...sigstore.Key) (out []verify.Authority) {
+	for _, k := range keys {
+		out = append(out, verify.Authority{Key: &verify.Key{PEM: k.PublicPEM(), Source: "key.pub"}})
+	}
+	return out
+}
+
+// process is one krmsafe on the machine that keeps its code in dir.
+func (s *shop) process(t *testing.T, dir, build string, with setup, rules ...verify.Rule) machine {
+	t.Helper()
 	cache, err := sandbox.OpenCache(sandbox.CacheConfig{
 		Dir: filepath.Join(dir, "code"), KeyFile: filepath.Join(dir, "config", "key"), MaxBytes: 1 << 30,
 		Fill: sandbox.FillAlways, Build: build, Now: time.Now,
@@ -77,14 +97,7 @@ func (s *shop) machine(t *testing.T, build string, code ...sigstore.Key) machine
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = box.Close(), cache.Close() })
-	authority := func(k sigstore.Key) verify.Authority {
-		return verify.Authority{Key: &verify.Key{PEM: k.PublicPEM(), Source: "key.pub"}}
-	}
-	rule := verify.Rule{Name: "ours", Match: []string{"**"}, Authorities: []verify.Authority{authority(s.author)}}
-	for _, k := range code {
-		rule.CompiledCode = append(rule.CompiledCode, authority(k))
-	}
-	trust := verify.TrustPolicy{Rules: []verify.Rule{rule}}
+	trust := verify.TrustPolicy{Rules: rules}
 	verifier, err := verify.New(trust)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +107,7 @@ func (s *shop) machine(t *testing.T, build string, code ...sigstore.Key) machine
 		t.Fatal(err)
 	}
 	p, err := pipeline.New(pipeline.Config{
-		Registry: s.client, Verifier: verifier, CodeVerifier: codeVerifier, Policy: setup{}.policy(t), PolicyName: "test", Sandbox: box,
+		Registry: s.client, Verifier: verifier, CodeVerifier: codeVerifier, Policy: with.policy(t), PolicyName: "test", Sandbox: box,
 		Runtime: policy.Runtime{Engine: policy.EngineAuto, Jail: policy.JailFull, OS: "linux", Arch: "amd64"},
 		Date:    "2026-11-22", KRM: krm.DefaultLimits(), Random: constant{},
 	})
@@ -106,16 +119,27 @@ func (s *shop) machine(t *testing.T, build string, code ...sigstore.Key) machine
 
 func (s *shop) run(t *testing.T, m machine) *pipeline.Report {
 	t.Helper()
+	return s.runRef(t, m, s.ref)
+}
+
+func (s *shop) runRef(t *testing.T, m machine, ref string) *pipeline.Report {
+	t.Helper()
+	r := s.judge(t, m, ref)
+	if r.Run == nil || !r.Outcome.OK {
+		t.Fatalf("Run ended with %+v", r.Outcome)
+	}
+	return r
+}
+
+func (s *shop) judge(t *testing.T, m machine, ref string) *pipeline.Report {
+	t.Helper()
 	input, err := krm.ReadStream([]byte("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n"), krm.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := m.p.Run(t.Context(), pipeline.Request{Image: s.ref, NamedBy: pipeline.NamedByFlag, Input: input, FailOn: pipeline.FailNever})
+	r, err := m.p.Run(t.Context(), pipeline.Request{Image: ref, NamedBy: pipeline.NamedByFlag, Input: input, FailOn: pipeline.FailNever})
 	if err != nil {
 		t.Fatalf("Run = %v", err)
-	}
-	if r.Run == nil || !r.Outcome.OK {
-		t.Fatalf("Run ended with %+v", r.Outcome)
 	}
 	return r
 }
@@ -135,7 +159,12 @@ func (s *shop) publish(t *testing.T, m machine, signers ...sigstore.Key) {
 
 func (s *shop) push(t *testing.T, key string, archive []byte, signers ...sigstore.Key) {
 	t.Helper()
-	ref, err := oci.ParseRef(s.ref)
+	s.pushTo(t, "acme/fn", key, archive, signers...)
+}
+
+func (s *shop) pushTo(t *testing.T, repository, key string, archive []byte, signers ...sigstore.Key) {
+	t.Helper()
+	ref, err := oci.ParseRef(s.registry.Host + "/" + repository + ":v1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +176,7 @@ func (s *shop) push(t *testing.T, key string, archive []byte, signers ...sigstor
 	if err != nil {
 		t.Fatalf("PushCode = %v", err)
 	}
-	if !strings.HasSuffix(reference, "/acme/fn@"+digest) {
+	if !strings.HasSuffix(reference, "/"+repository+"@"+digest) {
 		t.Errorf("PushCode = %s, %s", reference, digest)
 	}
 	for _, k := range signers {
@@ -156,7 +185,7 @@ func (s *shop) push(t *testing.T, key string, archive []byte, signers ...sigstor
 			t.Fatal(err)
 		}
 		blobs := layout.Blobs{}
-		s.registry.Put("acme/fn", blobs, blobs.Bundle(layout.Descriptor{MediaType: "application/vnd.oci.image.manifest.v1+json", Digest: digest, Size: 1}, bundle))
+		s.registry.Put(repository, blobs, blobs.Bundle(layout.Descriptor{MediaType: "application/vnd.oci.image.manifest.v1+json", Digest: digest, Size: 1}, bundle))
 	}
 }
 

@@ -19,7 +19,7 @@ func (j *judgement) run(ctx context.Context) (*sandbox.Result, error) {
 	}
 	result, err := j.execute(ctx, sandbox.Job{
 		Module: j.module, Stdin: j.exchange.Input(), Limits: sandbox.Limits(j.limits), Engine: j.engine,
-		Grants: sandbox.Grants(j.terms.Grants), LocalCode: j.known.Runtime.CompiledCode != sandbox.CodeImported,
+		Grants: sandbox.Grants(j.terms.Grants), LocalCode: j.known.Runtime.CompiledCode != sandbox.CodeImported, Voucher: j.voucher(),
 	})
 	if err != nil {
 		if j.refuseJail(err) {

@@ -20,7 +20,7 @@ func (j *judgement) facts() policy.Facts {
 	}
 	f.Runtime.CompiledCode = sandbox.CodeNone
 	if box := j.p.cfg.Sandbox; box != nil {
-		f.Runtime.CompiledCode = box.CodeOrigin(j.module)
+		f.Runtime.CompiledCode = box.CodeOrigin(j.module, j.voucher())
 	}
 	if j.confinement != "" {
 		f.Runtime.Jail = j.confinement

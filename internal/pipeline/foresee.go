@@ -21,7 +21,9 @@ func (p *Pipeline) Decide(ctx context.Context, req Request) (*Report, error) {
 		return j.report, err
 	}
 	j.stage = StageDecide
-	if err := j.decide(ctx); err != nil || j.refused() {
+	err = j.decide(ctx)
+	j.tellCache()
+	if err != nil || j.refused() {
 		return j.report, err
 	}
 	o := j.done()

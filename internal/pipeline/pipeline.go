@@ -195,9 +195,15 @@ func (p *Pipeline) Run(ctx context.Context, req Request) (*Report, error) {
 	}
 	j.takeCode(ctx)
 	// So does its start with compiled code, behind the policy's judgement.
-	go p.cfg.Sandbox.Expect(ctx, j.module)
+	looked := make(chan struct{})
+	go func() {
+		defer close(looked)
+		p.cfg.Sandbox.Expect(ctx, j.module, j.voucher())
+	}()
 	j.stage = StageDecide
 	if err := j.decide(ctx); err != nil || j.refused() {
+		<-looked // what it removed nobody else would tell of
+		j.tellCache()
 		return j.report, err
 	}
 	j.stage = StageRun
@@ -236,7 +242,9 @@ func (p *Pipeline) Inspect(ctx context.Context, req Request) (policy.Facts, *Rep
 	if j.refused() {
 		return policy.Facts{}, j.report, nil
 	}
-	return j.facts(), j.report, nil
+	facts := j.facts()
+	j.tellCache()
+	return facts, j.report, nil
 }
 
 // checkRequest fills in what may be left out, and refuses what makes no sense.

@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s.Expect(ctx, module)
+	s.Expect(ctx, module, "")
 	var input bytes.Buffer
 	if _, err := input.ReadFrom(os.Stdin); err != nil {
 		return err
