@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -29,6 +27,7 @@ type buildFlags struct {
 	helm        kustomize.Helm
 	plan        bool
 	denied      deniedFlags
+	said        func(flag string) bool // on the command line
 }
 
 const (
@@ -65,6 +64,9 @@ any other code than 0 nothing is written.`,
   krmsafe build . --allow-unsigned -o rendered.yaml`,
 		Args: usage(cobra.MaximumNArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			f.said = func(name string) bool {
+				return cmd.Flags().Changed(name) && (a.operated == nil || !a.operated.filled[name])
+			}
 			code, err := a.build(cmd.Context(), f, args)
 			a.code = code
 			return err
@@ -133,6 +135,11 @@ func (f *buildFlags) check() error {
 	if err := f.denied.check(); err != nil {
 		return err
 	}
+	if f.plan {
+		if err := f.checkPlan(); err != nil {
+			return err
+		}
+	}
 	return oneOf("--load-restrictor", f.restrictor, rootOnly, noBounds)
 }
 
@@ -152,7 +159,7 @@ func (a *app) build(ctx context.Context, f buildFlags, args []string) (int, erro
 	}
 	var result *kustomize.Result
 	product := func() (func() error, error) { return a.rendered(result, f.to) }
-	return a.account(f.judgeFlags, ending{location: target, several: true, product: product}, func() ([]*pipeline.Report, error) {
+	return a.account(f.judgeFlags, ending{command: "krmsafe build", location: target, several: true, product: product}, func() ([]*pipeline.Report, error) {
 		var reports []*pipeline.Report
 		var err error
 		result, reports, err = a.kustomize(ctx, f, target)
@@ -178,10 +185,28 @@ func (a *app) kustomize(ctx context.Context, f buildFlags, target string) (*kust
 	if errors.Is(err, errStopped) {
 		return nil, r.reports, nil
 	}
+	if refused, ok := errors.AsType[*kustomize.RefusedError](err); ok {
+		return nil, refusedTree(r.reports, refused), nil
+	}
 	if err == nil { // a mistake in a flag is one even where no function ran
 		err = s.ready()
 	}
 	return result, r.reports, err
+}
+
+// refusedTree tells of a refusal of the tree itself; where the output of the last
+// function is refused, as how that one ended.
+func refusedTree(reports []*pipeline.Report, refused *kustomize.RefusedError) []*pipeline.Report {
+	outcome := pipeline.Outcome{Stage: pipeline.StageBuild, Code: refused.Code, Message: refused.Error(), Hint: refused.Hint}
+	if !refused.Output || len(reports) == 0 {
+		reports = append(reports, pipeline.NewReport())
+	}
+	if refused.Output {
+		outcome.Stage = pipeline.StageCheck
+	}
+	last := reports[len(reports)-1]
+	last.Outcome, last.Emit, last.ExitCode = outcome, nil, outcome.ExitCode()
+	return reports
 }
 
 // buildOptions are what the flags say of a build.
@@ -267,49 +292,6 @@ func (a *app) rendered(result *kustomize.Result, to string) (func() error, error
 	default:
 		return func() error { return writeFile(to, result.YAML) }, nil
 	}
-}
-
-// writeFile writes the whole result to a file, or none of it.
-func writeFile(name string, data []byte) error {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() { // a pipe or a device
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			return fmt.Errorf("writing %s: %w", name, err)
-		}
-		return nil
-	}
-	temp, err := os.CreateTemp(filepath.Dir(name), ".krmsafe-*")
-	if err == nil {
-		_, err = temp.Write(data)
-		err = errors.Join(err, temp.Chmod(0o644), temp.Close()) // #nosec G302 -- as kustomize leaves it
-		if err == nil {
-			err = os.Rename(temp.Name(), name)
-		}
-		if err != nil {
-			_ = os.Remove(temp.Name())
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	return nil
-}
-
-// writeFolder writes files into a folder and through no link that lies in it.
-func writeFolder(dir string, files map[string][]byte) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("writing to %s: %w", dir, err)
-	}
-	defer func() { _ = root.Close() }()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if info, err := root.Lstat(name); err == nil && !info.Mode().IsRegular() {
-			return fmt.Errorf("writing to %s: %s is there and is not a regular file", dir, name)
-		}
-		if err := root.WriteFile(name, files[name], 0o644); err != nil { // #nosec G306 -- as kustomize leaves it
-			return fmt.Errorf("writing to %s: %w", dir, err)
-		}
-	}
-	return nil
 }
 
 func isFolder(name string) bool {

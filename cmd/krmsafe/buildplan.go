@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -14,6 +15,20 @@ import (
 	"github.com/krmsafe/krmsafe/internal/plain"
 	"github.com/krmsafe/krmsafe/internal/report"
 )
+
+// checkPlan refuses what a plan has no use for, where the operator asks for it now: a
+// plan is on standard output, and no run to be recorded.
+func (f *buildFlags) checkPlan() error {
+	for _, name := range []string{"output", "report-file", "audit-log", "audit-required"} {
+		if f.said(name) {
+			return &pipeline.UsageError{Message: "--" + name + " with --plan: nothing runs, and the plan is what is printed", Hint: "leave one of them out"}
+		}
+	}
+	if f.said("report") && f.report.kind != "text" && f.report.kind != "json" {
+		return &pipeline.UsageError{Message: fmt.Sprintf("--report %s with --plan: a plan is text or json", f.report.kind), Hint: "use --report json, or leave --plan out"}
+	}
+	return nil
+}
 
 // plan lists the functions of a build, which its product is, and runs none. What
 // kustomize cannot build because no function ran is told after the list.
@@ -36,9 +51,10 @@ func (a *app) plan(ctx context.Context, f buildFlags, target string) (int, error
 	if failed == nil {
 		failed = s.ready()
 	}
+	code := p.ended(failed)
 	var out bytes.Buffer
 	if f.report.kind == "json" {
-		err = report.WriteJSON(&out, report.NewReports(p.reports, worst(p.reports)))
+		err = report.WriteJSON(&out, report.NewReports(p.reports, code))
 	} else {
 		err = p.table(&out)
 	}
@@ -48,10 +64,26 @@ func (a *app) plan(ctx context.Context, f buildFlags, target string) (int, error
 	if err := a.deliver(out.Bytes()); err != nil {
 		return 0, err
 	}
-	if failed != nil {
-		return 0, failed
+	if _, ok := errors.AsType[*kustomize.RefusedError](failed); ok { // told with its code, as a build does
+		return code, report.Text(a.err, p.reports[len(p.reports)-1], report.Options{})
 	}
-	return worst(p.reports), nil
+	return code, failed
+}
+
+// ended adds what ended the plan early to the reports, and gives the exit code.
+func (p *planner) ended(failed error) int {
+	if failed == nil {
+		return worst(p.reports)
+	}
+	if refused, ok := errors.AsType[*kustomize.RefusedError](failed); ok {
+		refused.Output = false // nothing ran
+		p.reports = refusedTree(p.reports, refused)
+	} else if last := len(p.reports) - 1; last >= 0 && p.reports[last].Outcome.Stage == "" {
+		couldNotJudge(p.reports[last], failed)
+	} else {
+		p.reports = append(p.reports, couldNotJudge(nil, failed))
+	}
+	return p.reports[len(p.reports)-1].ExitCode
 }
 
 // A planner judges functions in place of running them.
@@ -65,8 +97,10 @@ type planner struct {
 // Run implements kustomize.Runner. Transformers and validators leave everything as
 // it is, and generators make nothing.
 func (p *planner) Run(ctx context.Context, call kustomize.Call) (*krm.ResourceList, error) {
-	rep, err := p.session.decide(ctx, p.known.request(call.Function, call.Input))
+	req := p.known.request(call.Function, call.Input)
+	rep, err := p.session.decide(ctx, req)
 	if err != nil {
+		p.reports = append(p.reports, reportOf(rep, req))
 		return nil, fmt.Errorf("%s of %q: %w", call.Entry, call.Kustomization, err)
 	}
 	rep.ExitCode = rep.Outcome.ExitCode()

@@ -44,8 +44,14 @@ func explain(err error) (code int, hint string) {
 		empty    *emptyInputError
 		jail     *sandbox.JailError
 		refused  *kustomize.RefusedError
+		unbuilt  *kustomize.BuildError
+		inTheWay *inTheWayError
 	)
 	switch {
+	case errors.As(err, &unbuilt):
+		return pipeline.ExitError, unbuilt.Hint
+	case errors.As(err, &inTheWay):
+		return pipeline.ExitError, "take it away, or name another folder; nothing was written"
 	case errors.As(err, &refused) && refused.Output:
 		return pipeline.ExitOutputRefused, refused.Hint
 	case errors.As(err, &refused):

@@ -76,3 +76,6 @@ func Tightens(name, value, configured string) error {
 	}
 	return tightens(cmd, config)
 }
+
+// WriteFolder is how a build writes to a folder.
+var WriteFolder = writeFolder

@@ -47,6 +47,8 @@ func (f *reportFlags) check() error { return oneOf("--report", f.kind, runKinds(
 // An ending is how a verb ends that ran functions.
 type ending struct {
 	flags reportFlags
+	// command is what reports call the verb; empty is krmsafe run.
+	command string
 	// location is the file of the user's that a refusal is shown at, or empty.
 	location string
 	// several says that the report is one of several functions, even if fewer ran.
@@ -195,7 +197,7 @@ func (a *app) undelivered(reports []*pipeline.Report, failed error, e ending, lo
 // the run.
 func (a *app) writeReport(reports []*pipeline.Report, e ending) (told bool, err error) {
 	var buf bytes.Buffer
-	f, o := e.flags, report.Origin{Program: program(), Location: e.location}
+	f, o := e.flags, report.Origin{Program: program(), Command: e.command, Location: e.location}
 	last := pipeline.NewReport() // of a build without functions, in which nothing is wrong
 	last.Outcome = pipeline.Outcome{OK: true, Stage: pipeline.StageDone}
 	if len(reports) > 0 {

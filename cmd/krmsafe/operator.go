@@ -48,6 +48,7 @@ type operatorConfig struct {
 	looked   []string           // the files that were looked for
 	found    []string           // those that are there
 	settings map[string]setting // by key
+	filled   map[string]bool    // the flags that were set from here
 }
 
 // configure reads the operator's configuration, if the command has flags that it
@@ -82,7 +83,7 @@ func (a *app) configure(cmd *cobra.Command) error {
 // operator reads the file that --config names, or else the system's and the user's.
 // closed takes nothing from the environment.
 func (a *app) operator(closed bool) (*operatorConfig, error) {
-	config := &operatorConfig{settings: map[string]setting{}}
+	config := &operatorConfig{settings: map[string]setting{}, filled: map[string]bool{}}
 	if a.config != "" {
 		list, err := config.read(a.config)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -208,6 +209,7 @@ func (c *operatorConfig) fill(cmd *cobra.Command, known *flagSet) error {
 		if f.Hidden && cmd.Annotations[foreign] == "" { // the verb has no use for it
 			continue
 		}
+		c.filled[key] = true
 		for _, v := range s.Values {
 			if err := cmd.Flags().Set(key, v.Text); err != nil {
 				return &pipeline.UsageError{Message: fmt.Sprintf("%s: %q cannot be %q", s.where(), key, v.Text), Hint: f.Usage}

@@ -1,7 +1,10 @@
 package kustomize
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 )
 
@@ -47,6 +50,12 @@ func (b *build) explain(target string, err error) error {
 		return &RefusedError{
 			Code: "build.remote", Message: fmt.Sprintf("the build reads %q over HTTP, and as a git repository it could not be fetched", refused[0]),
 			Hint: "commit the file, or read it with --allow-remote; a repository is named as https://HOST/ORG/REPO//FOLDER?ref=VERSION",
+		}
+	}
+	if _, missing := os.Stat(target); !remote(target) && errors.Is(missing, fs.ErrNotExist) {
+		return &BuildError{
+			Target: target, Message: "there is no such folder",
+			Hint: "name a folder with a kustomization.yaml, relative to the current one, or a repository as https://HOST/ORG/REPO//FOLDER?ref=VERSION",
 		}
 	}
 	return &BuildError{Target: target, Message: err.Error()}

@@ -15,6 +15,9 @@ const (
 	StageCheck   Stage = "check"
 	StageDone    Stage = "done"
 
+	// StageBuild is where krmsafe build refuses a tree, whatever its functions.
+	StageBuild Stage = "build"
+
 	// StageError is the stage of a report in place of which there was an
 	// error: krmsafe could not judge.
 	StageError Stage = "error"
@@ -51,7 +54,7 @@ func (o Outcome) ExitCode() int {
 		return ExitError
 	}
 	switch o.Stage {
-	case StageFetch, StageVerify, StageInspect, StageDecide:
+	case StageBuild, StageFetch, StageVerify, StageInspect, StageDecide:
 		return ExitRefused
 	case StageRun:
 		return ExitStopped

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"io"
 
 	"github.com/krmsafe/krmsafe/internal/pipeline"
@@ -9,6 +10,8 @@ import (
 // Origin is what a report of a run cannot know by itself.
 type Origin struct {
 	Program Program
+	// Command is what ran the function; empty is krmsafe run.
+	Command string
 	// Location is the file of the user's that a refusal is shown at, such as
 	// that of the functionConfig; empty where there is none.
 	Location string
@@ -48,10 +51,11 @@ var stages = []struct {
 // RunLog tells of a run as a Log: each stage that passed, every reason of the
 // one that did not, warnings, and what the function reported.
 func RunLog(r *pipeline.Report, o Origin) Log {
-	l := Log{Program: o.Program, Command: "krmsafe run", ExitCode: r.ExitCode, Location: o.Location}
+	command := cmp.Or(o.Command, "krmsafe run")
+	l := Log{Program: o.Program, Command: command, ExitCode: r.ExitCode, Location: o.Location}
 	about := r.Function.Reference
 	if about == "" {
-		about = "krmsafe run"
+		about = command
 	}
 	add := func(f Finding) {
 		f.Subject = about
@@ -74,7 +78,7 @@ func RunLog(r *pipeline.Report, o Origin) Log {
 
 // passed lists the stages before the one at which the run ended.
 func passed(r *pipeline.Report) []Finding {
-	if r.Outcome.Stage == pipeline.StageError {
+	if r.Outcome.Stage == pipeline.StageError || r.Outcome.Stage == pipeline.StageBuild {
 		return nil // how far it got is not known
 	}
 	var out []Finding
@@ -125,7 +129,10 @@ func titleOf(stage pipeline.Stage) string {
 			return s.title
 		}
 	}
-	return "krmsafe could judge"
+	if stage == pipeline.StageBuild {
+		return "the tree holds nothing that a build refuses"
+	}
+	return "nothing keeps krmsafe from judging"
 }
 
 // resultFinding takes what a function calls neither a warning nor an information
