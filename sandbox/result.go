@@ -37,6 +37,9 @@ type Stop struct {
 	Message string `json:"message"`
 	// Hint says what moves the limit, or what else helps. It may be empty.
 	Hint string `json:"hint,omitempty"`
+	// Limit is the limit that was reached and that can be raised, by the name of
+	// its field in a policy, such as "memoryPages". It is empty where none is.
+	Limit string `json:"limit,omitempty"`
 }
 
 // Usage is what a run used.

@@ -76,7 +76,37 @@ const hostMemory = "host"
 // newStop makes a Stop for one code.
 func newStop(code string, l Limits, detail string) *Stop {
 	message, hint := stopText(code, l, detail)
-	return &Stop{Code: code, Message: message, Hint: hint}
+	return &Stop{Code: code, Message: message, Hint: hint, Limit: limitOf(code, l, detail)}
+}
+
+// limitOf names the limit that allows more, if one does.
+func limitOf(code string, l Limits, detail string) string {
+	switch code {
+	case CodeLimitFuel:
+		return "fuel"
+	case CodeLimitTime, CodeLimitCPU:
+		return "timeout"
+	case CodeLimitTable:
+		return "tableElements"
+	case CodeLimitOutput:
+		return "outputBytes"
+	case CodeLimitStderr:
+		return "stderrBytes"
+	case CodeLimitMemory:
+		if detail != hostMemory {
+			return "memoryPages"
+		}
+	case CodeLimitDepth:
+		if callDepth(l) == l.CallDepth {
+			return "callDepth"
+		}
+	case CodeLimitCompile:
+		if detail == l.CompileTimeout.String() {
+			return "compileTimeout"
+		}
+		return "compileBytes"
+	}
+	return ""
 }
 
 // stopImport refuses an import that no sandbox has.

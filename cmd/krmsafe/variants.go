@@ -17,6 +17,8 @@ import (
 // maxLookups bounds how many references of a tree registries are asked for.
 const maxLookups = 500
 
+var errLookups = fmt.Errorf("the tree names more than %d images: migrate folder by folder, or offline with a map", maxLookups)
+
 // finder looks for modules with one registry client.
 type finder struct{ client *oci.Client }
 
@@ -68,6 +70,9 @@ func (v *variants) resolve(ctx context.Context, f *migrate.Function) (migrate.Va
 		}
 		return v.mapped(ctx, spec)
 	}
+	if f.Runtime == "krmsafe" {
+		return v.wrapped(ctx, f)
+	}
 	if spec, ok := v.functions.Lookup(f.Reference); ok {
 		return v.mapped(ctx, spec)
 	}
@@ -75,6 +80,49 @@ func (v *variants) resolve(ctx context.Context, f *migrate.Function) (migrate.Va
 		return migrate.Variant{Image: f.Reference, Source: "map"}, nil, nil
 	}
 	return v.published(ctx, f.Reference)
+}
+
+// wrapped names the module of a function that starts krmsafe: what the map says of its
+// words, or the image that they name.
+func (v *variants) wrapped(ctx context.Context, f *migrate.Function) (migrate.Variant, *migrate.Reason, error) {
+	if spec, ok := v.functions.LookupExec(f.Reference); ok {
+		return v.mapped(ctx, spec)
+	}
+	stays := func(code, message, hint string) (migrate.Variant, *migrate.Reason, error) {
+		return migrate.Variant{}, &migrate.Reason{Code: code, Message: message, Hint: hint}, nil
+	}
+	if f.Named == "" {
+		return stays("migrate.wrapper", "it starts krmsafe with words that krmsafe build and krmsafe run --pipeline do not read",
+			"name the module in the annotation krmsafe.dev/function, in a Kptfile as image: REF; what else the words say is the operator's configuration's to say")
+	}
+	ref, err := oci.ParseRef(f.Named)
+	var bad *oci.RefError
+	switch {
+	case errors.As(err, &bad):
+		return stays("migrate.malformed", "its image is no reference: "+bad.Reason, bad.Hint)
+	case err != nil:
+		return migrate.Variant{}, nil, err
+	case ref.Pinned() || v.flags.unpinned:
+		return migrate.Variant{Image: f.Named, Source: "arguments"}, nil, nil
+	}
+	const hint = "write the digest into the image; --allow-unpinned writes the reference as it is"
+	if ref.Source != oci.SourceRegistry {
+		return stays("migrate.unpinned", "its arguments name an image without a digest, which is not looked up in a layout", hint)
+	}
+	found, known := v.looked[ref.String()]
+	if !known {
+		if len(v.looked) >= maxLookups {
+			return migrate.Variant{}, nil, errLookups
+		}
+		if found, err = v.tree.find(ctx, ref); err != nil {
+			return migrate.Variant{}, nil, err
+		}
+		v.looked[ref.String()] = found
+	}
+	if found.digest == "" {
+		return stays("migrate.unpinned", fmt.Sprintf("its arguments name %s without a digest, and it cannot be looked up: %s", ref, found.why), hint)
+	}
+	return migrate.Variant{Image: v.pin(ref, found.digest), Source: "arguments"}, nil, nil
 }
 
 // mapped gives what a FunctionMap names, pinned.
@@ -168,7 +216,7 @@ func (v *variants) published(ctx context.Context, image string) (migrate.Variant
 		found, known := v.looked[candidate.ref.String()]
 		if !known {
 			if len(v.looked) >= maxLookups {
-				return migrate.Variant{}, nil, fmt.Errorf("the tree names more than %d images: migrate folder by folder, or offline with a map", maxLookups)
+				return migrate.Variant{}, nil, errLookups
 			}
 			if found, err = v.tree.find(ctx, candidate.ref); err != nil {
 				return migrate.Variant{}, nil, err

@@ -2,7 +2,7 @@ package migrate
 
 import (
 	"path"
-	"regexp"
+	"strings"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 )
@@ -58,7 +58,10 @@ func (t *Tree) scanStep(f *textFile, entry krm.Place, place, base string) {
 		fn.Runtime = "exec"
 		fn.Reference, _ = exec.Text()
 		if isWrapper(fn.Reference) {
-			fn.Runtime, fn.State = "krmsafe", StateDone
+			fn.Runtime, fn.wraps = "krmsafe", wrapsOther
+			if plainExec.MatchString(fn.Reference) && wrappedImage(strings.Fields(fn.Reference)[1:]) != "" {
+				fn.State = StateDone
+			}
 		}
 		fn.rewrite = rewriteStep(exec)
 	}
@@ -66,9 +69,3 @@ func (t *Tree) scanStep(f *textFile, entry krm.Place, place, base string) {
 		fn.block("malformed", "", "its image or program is not text")
 	}
 }
-
-var wrapper = regexp.MustCompile(`^krmsafe(\.exe)?( |$)`)
-
-// isWrapper says whether a command starts the krmsafe that is installed. A path, which may lead to a program of that name
-// in the tree, is a program like others.
-func isWrapper(command string) bool { return wrapper.MatchString(command) }

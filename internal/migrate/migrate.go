@@ -72,6 +72,10 @@ type Function struct {
 	Base   string `json:"-"`
 	unsure bool
 
+	// Named is the image that the arguments of a program krmsafe name, and nothing besides; "" for others.
+	Named string `json:"-"`
+	wraps wraps
+
 	rewrite func(Form, Variant) error // nil where there is nothing to rewrite
 	text    *textFile
 	kpt     bool
@@ -81,7 +85,7 @@ type Function struct {
 type Variant struct {
 	Image  string `json:"image"`  // OCI reference, "" for a file
 	File   string `json:"file"`   // absolute path; in a report relative to Function.Base
-	Source string `json:"source"` // who says so: map, index, tag-suffix
+	Source string `json:"source"` // who says so: map, index, tag-suffix, arguments
 }
 
 // Skipped is something that was not looked into and may name functions.
@@ -158,7 +162,7 @@ func (t *Tree) Left() int {
 	return n
 }
 
-// Resolve names the module that stands in for a function of the runtime container or exec. A Reason says why there is none;
+// Resolve names the module that stands in for a function of the runtime container, exec or krmsafe. A Reason says why there is none;
 // the error is for a resolver that could not tell, and ends the migration. A Variant whose Image is the function's own
 // Reference says that it is one already.
 type Resolve func(context.Context, *Function) (Variant, *Reason, error)

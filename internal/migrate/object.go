@@ -32,6 +32,7 @@ func (t *Tree) scanMetadata(f *textFile, o krm.Place, place, base string) {
 		found := t.add(f, o, join(place, "metadata.configFn"), base)
 		found.Line = fn.Line()
 		classify(found, fn)
+		found.wrapped(annotations)
 		found.rewrite = rewriteConfigFn(meta, fn, found)
 		if len(named(annotations)) > 0 {
 			found.conflict()
@@ -71,6 +72,7 @@ func (t *Tree) scanAnnotations(f *textFile, o, annotations krm.Place, place, bas
 			found.rewrite = rewriteContainerKey(a)
 		default:
 			scanSpec(found, a)
+			found.wrapped(annotations)
 		}
 		if len(named(annotations)) > 1 {
 			found.conflict()
@@ -133,7 +135,11 @@ func classify(f *Function, root krm.Place) {
 			f.Reference, _ = spec.Field("file").Text()
 		}
 	}
-	if f.State == StateMoves && !root.Field("deferFailure").Empty() {
+	deferred := !root.Field("deferFailure").Empty()
+	switch {
+	case deferred && f.wraps == wrapsImage:
+		f.wraps, f.Named = wrapsOther, ""
+	case deferred && f.State == StateMoves && f.wraps == "":
 		f.block("defer_failure", "remove it if the function may fail the build", "deferFailure is not supported: a failed function always fails the run")
 	}
 }
@@ -183,7 +189,15 @@ func classifyExec(f *Function, spec krm.Place) {
 	case command == "":
 		f.block("malformed", "", "exec names no program")
 	case isWrapper(command):
-		f.Runtime, f.State = "krmsafe", StateDone
+		f.Runtime = "krmsafe"
+		switch words := texts(spec.Field("args").Elements()); {
+		case len(words) == 0:
+			f.wraps = wrapsNothing
+		case wrappedImage(words) == "" || !spec.Field("envs").Empty():
+			f.wraps = wrapsOther
+		default:
+			f.wraps, f.Named = wrapsImage, wrappedImage(words)
+		}
 	case !spec.Field("envs").Empty():
 		f.block("envs", "give it these settings in its functionConfig", "it asks for environment variables, and a module has none")
 	}

@@ -12,6 +12,9 @@ import (
 
 // move finds the module of one function and rewrites it.
 func (t *Tree) move(ctx context.Context, f *Function, form Form, resolve Resolve) error {
+	if f.wraps != "" && f.settled(form) {
+		return nil
+	}
 	if form == FormKptExec && !f.kpt {
 		f.block("form", "use --to wasip1 or --to exec", "kpt-exec rewrites Kptfiles, and this is not one")
 		return nil

@@ -39,7 +39,7 @@ func (j *judgement) run(ctx context.Context) (*sandbox.Result, error) {
 			"run on Linux 6.12 or later, without --require-jail")
 	}
 	if stop := result.Stop; stop != nil {
-		j.refuse(StageRun, stop.Code, j.about(stop.Message), stop.Hint)
+		j.refuse(StageRun, stop.Code, j.about(stop.Message), stopHint(stop, j.terms.Limits, j.limits))
 		j.salvage(result)
 	}
 	return result, nil

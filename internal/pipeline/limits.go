@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	"github.com/krmsafe/krmsafe/policy"
+	"github.com/krmsafe/krmsafe/sandbox"
 )
 
 // lower gives the granted limits, lowered to those asked for. Asking for more
@@ -40,6 +42,37 @@ func lowerOne[T cmp.Ordered](flag string, granted *T, asked T) error {
 	}
 	*granted = asked
 	return nil
+}
+
+// stopHint is how to go on after a stop: where the request has lowered the limit
+// that was reached, it is the request that allows more.
+func stopHint(stop *sandbox.Stop, granted, held policy.Limits) string {
+	flag, most, lowered := "", "", false
+	pick := func(name string, policy, run any) { flag, most, lowered = name, fmt.Sprint(policy), policy != run }
+	switch stop.Limit {
+	case "memoryPages":
+		pick("--memory-pages", granted.MemoryPages, held.MemoryPages)
+	case "tableElements":
+		pick("--table-elements", granted.TableElements, held.TableElements)
+	case "callDepth":
+		pick("--call-depth", granted.CallDepth, held.CallDepth)
+	case "fuel":
+		pick("--fuel", granted.Fuel, held.Fuel)
+	case "timeout":
+		pick("--timeout", granted.Timeout, held.Timeout)
+	case "compileTimeout":
+		pick("--compile-timeout", granted.CompileTimeout, held.CompileTimeout)
+	case "compileBytes":
+		pick("--compile-bytes", granted.CompileBytes, held.CompileBytes)
+	case "outputBytes":
+		pick("--output-bytes", granted.OutputBytes, held.OutputBytes)
+	case "stderrBytes":
+		pick("--stderr-bytes", granted.StderrBytes, held.StderrBytes)
+	}
+	if !lowered {
+		return stop.Hint
+	}
+	return fmt.Sprintf("raise or leave out %s; the policy allows %s", flag, most)
 }
 
 func limits(l policy.Limits) Limits {
