@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 )
@@ -190,10 +191,11 @@ func classifyExec(f *Function, spec krm.Place) {
 		f.block("malformed", "", "exec names no program")
 	case isWrapper(command):
 		f.Runtime = "krmsafe"
-		switch words := texts(spec.Field("args").Elements()); {
+		words := texts(spec.Field("args").Elements())
+		switch program, _ := spec.Field("path").Text(); {
 		case len(words) == 0:
 			f.wraps = wrapsNothing
-		case wrappedImage(words) == "" || !spec.Field("envs").Empty():
+		case wrappedImage(words) == "" || strings.Contains(program, " ") || !spec.Field("envs").Empty():
 			f.wraps = wrapsOther
 		default:
 			f.wraps, f.Named = wrapsImage, wrappedImage(words)
