@@ -101,7 +101,7 @@ func (b *batch) prepare() error {
 	if err != nil {
 		return err
 	}
-	if b.list, b.dir, err = b.app.resources(b.path, b.skip(skip...)); err != nil {
+	if err := b.read(skip...); err != nil {
 		return err
 	}
 	if b.list.FunctionConfig != nil {

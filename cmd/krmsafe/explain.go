@@ -42,6 +42,7 @@ func explain(err error) (code int, hint string) {
 		load     *policy.LoadError
 		syntax   *krm.SyntaxError
 		empty    *emptyInputError
+		left     *incompleteError
 		jail     *sandbox.JailError
 		refused  *kustomize.RefusedError
 		unbuilt  *kustomize.BuildError
@@ -52,6 +53,8 @@ func explain(err error) (code int, hint string) {
 		return pipeline.ExitError, unbuilt.Hint
 	case errors.As(err, &inTheWay):
 		return pipeline.ExitError, "take it away, or name another folder; nothing was written"
+	case errors.As(err, &left):
+		return pipeline.ExitError, "--no-ignore takes in what .krmignore names, --include-subpackages folders with a Kptfile; rename other files to end in .yaml, or take them away"
 	case errors.As(err, &refused) && refused.Output:
 		return pipeline.ExitOutputRefused, refused.Hint
 	case errors.As(err, &refused):

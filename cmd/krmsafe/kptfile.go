@@ -52,7 +52,7 @@ func (b *batch) prepareKptfile() error {
 	if err != nil {
 		return err
 	}
-	if b.list, b.dir, err = b.app.resources(b.path, b.skip()); err != nil {
+	if err := b.read(); err != nil {
 		return err
 	}
 	packages := b.dir.Packages()

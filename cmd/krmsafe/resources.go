@@ -23,7 +23,33 @@ var errBug = errors.New("this is a bug in krmsafe")
 
 // skip is what of a directory is left out, beside the named files.
 func (b *batch) skip(files ...string) krm.Skip {
-	return krm.Skip{Ignored: true, Packages: !b.flags.tree.nested, Files: files}
+	return krm.Skip{Ignored: !b.flags.tree.noIgnore, Packages: !b.flags.tree.nested, Files: files}
+}
+
+// incompleteError says that --fail-on-left-out found something left out.
+type incompleteError struct {
+	first krm.LeftOut
+	count int
+}
+
+func (e *incompleteError) Error() string {
+	more := ""
+	if e.count > 1 {
+		more = fmt.Sprintf(", and %d more", e.count-1)
+	}
+	return fmt.Sprintf("%q is left out, %s%s, and --fail-on-left-out allows none", e.first.Path, e.first.Reason, more)
+}
+
+// read reads the resources of the path that the command line names. A gate that is
+// to see everything does not go on where something is left out.
+func (b *batch) read(skip ...string) (err error) {
+	if b.list, b.dir, err = b.app.resources(b.path, b.skip(skip...)); err != nil {
+		return err
+	}
+	if left := b.list.LeftOut; b.flags.tree.complete && len(left) > 0 {
+		return &incompleteError{first: left[0], count: len(left)}
+	}
+	return nil
 }
 
 // resources reads a directory, which stays open, a file, or standard input where

@@ -25,13 +25,17 @@ type runFlags struct {
 
 // treeFlags say what of a directory functions get, and what they may do to it.
 type treeFlags struct {
-	nested bool
-	move   bool
+	nested   bool
+	noIgnore bool
+	complete bool
+	move     bool
 }
 
 func (f *treeFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&f.nested, "include-subpackages", false, "take in folders with a Kptfile of their own, too")
+	flags.BoolVar(&f.noIgnore, "no-ignore", false, "take in what .krmignore files name, too")
+	flags.BoolVar(&f.complete, "fail-on-left-out", false, "fail where a file or folder of the directory is left out that other tools may read: for validators")
 	flags.BoolVar(&f.move, "allow-move", false, "let functions move resources to other files of the directory")
 }
 

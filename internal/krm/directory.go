@@ -76,7 +76,8 @@ type Skip struct {
 	Files    []string // these, slash-separated
 }
 
-// LeftOut names a file or folder that was left out as a Skip says, and why.
+// LeftOut names a file or folder that was left out, as a Skip says or because of its name, although other tools would
+// read it, and why.
 type LeftOut struct {
 	Path   string
 	Reason string
@@ -144,6 +145,7 @@ type walk struct {
 	skip    Skip
 	ignored ignored
 	entries int
+	looked  int64 // bytes of files that are no manifests
 	names   []string
 }
 
@@ -160,10 +162,7 @@ func (w *walk) manifests() ([]string, error) {
 			}
 		}
 		if p != "." && strings.HasPrefix(d.Name(), ".") {
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
+			return w.hidden(p, d)
 		}
 		if d.IsDir() {
 			return w.folder(p)
@@ -216,6 +215,10 @@ func (w *walk) file(p string, d fs.DirEntry) {
 	case slices.Contains(steering, d.Name()):
 		w.list.Steering = append(w.list.Steering, p)
 	case ext != ".yaml" && ext != ".yml":
+		if isOtherManifest(p) && !slices.Contains(w.skip.Files, p) && w.mayHoldObject(p) {
+			_ = w.leaveOut(p, otherReason)
+			return
+		}
 		if d.Type()&fs.ModeSymlink == 0 {
 			return
 		}

@@ -109,3 +109,28 @@ func sorted(list []string) []string {
 	slices.Sort(list)
 	return list
 }
+
+// TestManifestsOfOtherNames: kustomize and kubectl read more names than krmsafe does. What a tree keeps from a validator
+// that way is named.
+func TestManifestsOfOtherNames(t *testing.T) {
+	t.Parallel()
+	const pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n"
+	dir := writeTree(t, map[string]string{
+		"a.yaml": pod, ".x.yaml": pod, ".d/deep/y.yaml": pod, ".e/README": "x", "b.YAML": pod, "c.Yml": pod,
+		"p.json": `{"apiVersion": "v1", "kind": "Pod"}`, "q.JSON": `{"\u0061piVersion": "v1"}`, "package.json": `{"name": "x"}`,
+		".z.json": `{"apiVersion": "v1"}`, ".tool.json": `{}`, ".git/h.yaml": pod, "sub/.krmignore": "\n", "fn.YAML": pod, "README": "x",
+	})
+	d, err := krm.OpenDirectory(dir, krm.DefaultLimits(), krm.Skip{Ignored: true, Files: []string{"fn.YAML"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close() //nolint:errcheck // only read from
+	var got []string
+	for _, l := range d.List.LeftOut {
+		got = append(got, l.Path)
+	}
+	want := []string{".d", ".x.yaml", ".z.json", "b.YAML", "c.Yml", "p.json", "q.JSON"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("left out (-want +got):\n%s", diff)
+	}
+}

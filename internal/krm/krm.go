@@ -62,7 +62,7 @@ type ResourceList struct {
 	FunctionConfig *Object // nil where there is none
 	Results        []Result
 	Skipped        []Skipped // documents of a directory that are not resources
-	LeftOut        []LeftOut // files and folders of a directory that a Skip left out
+	LeftOut        []LeftOut // files and folders of a directory that nobody looks at
 	Steering       []string  // kustomizations and Kptfiles of a directory, which steer tools
 	dash           int       // column of the dashes where items keep the text of a sequence
 }
