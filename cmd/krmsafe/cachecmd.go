@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -268,6 +269,9 @@ is not sealed: its digest must come to the other machine on a way that you trust
 // whole.
 func exportCode(code *sandbox.Cache, name string, modules []string) (digest string, n int, err error) {
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // #nosec G304 -- the operator names the file
+	if errors.Is(err, fs.ErrExist) {
+		return "", 0, &pipeline.UsageError{Message: fmt.Sprintf("there is a file %s already", name), Hint: "name another one, or remove it"}
+	}
 	if err != nil {
 		return "", 0, err
 	}
@@ -312,7 +316,10 @@ cache may take it, under whatever trust policy.`,
 				return err
 			}
 			if sum := sha256.Sum256(data); digest != "sha256:"+hex.EncodeToString(sum[:]) {
-				return fmt.Errorf("importing %s: its digest is sha256:%s, not %q", args[0], hex.EncodeToString(sum[:]), digest)
+				return &pipeline.UsageError{
+					Message: fmt.Sprintf("importing %s: its digest is sha256:%s, not %q", args[0], hex.EncodeToString(sum[:]), digest),
+					Hint:    "copy the file again, and name the digest that cache export has printed for it",
+				}
 			}
 			got, err := code.Import(bytes.NewReader(data), nil)
 			if err != nil {

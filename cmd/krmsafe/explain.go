@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/kustomize"
@@ -91,6 +92,9 @@ func explain(err error) (code int, hint string) {
 		}
 		return pipeline.ExitError, registry.Hint
 	case errors.Is(err, fs.ErrNotExist):
+		if missing, ok := errors.AsType[*fs.PathError](err); ok && filepath.IsAbs(missing.Path) {
+			return pipeline.ExitError, "check the path; one that a configuration names is relative to the configuration's folder"
+		}
 		return pipeline.ExitError, "check the path; it is relative to the current folder"
 	default:
 		return pipeline.ExitError, ""

@@ -261,7 +261,7 @@ func checkRepository(s, host, repo string) *RefError {
 	case len(repo) > maxNameBytes:
 		return refError(s, "ref.repository", "the repository is longer than 255 bytes", "")
 	case strings.ToLower(repo) != repo:
-		return refError(s, "ref.case", "the repository is not lower case", "write "+strconv.Quote(strings.ToLower(repo)))
+		return refError(s, "ref.case", "the repository is not lower case", "write "+strconv.Quote(host+"/"+strings.ToLower(repo)+s[len(host)+1+len(repo):]))
 	case host == "docker.io" && !strings.Contains(repo, "/"):
 		return refError(s, "ref.repository", "Docker Hub repositories have an owner", "write docker.io/library/"+shorten(repo, maxNameBytes))
 	}

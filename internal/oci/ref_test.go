@@ -137,3 +137,13 @@ func FuzzParseRef(f *testing.F) {
 		}
 	})
 }
+
+// The remedy for capital letters is a whole reference, which parses.
+func TestCaseHintIsAReference(t *testing.T) {
+	t.Parallel()
+	_, err := oci.ParseRef("ghcr.io/Acme/Fn:V1")
+	var re *oci.RefError
+	if !errors.As(err, &re) || re.Hint != `write "ghcr.io/acme/fn:V1"` {
+		t.Errorf("ParseRef = %v, hint %q", err, re.Hint)
+	}
+}
