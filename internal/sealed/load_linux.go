@@ -159,7 +159,7 @@ func (s *Store) openEntry(name string) (*os.File, int64, error) {
 			return nil, 0, fmt.Errorf("reading an entry: %w", err)
 		}
 		info, err := f.Stat()
-		if err == nil && os.SameFile(before, info) {
+		if err == nil && os.SameFile(before, info) && links(info) > 0 { // without a name it was removed just now
 			if err = ours(info); err == nil {
 				return f, info.Size(), nil
 			}
