@@ -14,24 +14,9 @@ import (
 
 func yamlFile(p string) bool { return strings.HasSuffix(p, ".yaml") }
 
-func plant(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range files {
-		p := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 func TestOpenFiles(t *testing.T) {
-	outside := plant(t, map[string]string{"secret.yaml": "s: 1\n"})
-	dir := plant(t, map[string]string{
+	outside := writeTree(t, map[string]string{"secret.yaml": "s: 1\n"})
+	dir := writeTree(t, map[string]string{
 		"a.yaml": "a: 1\n", "sub/b.yaml": "{{ not YAML", "sub/c.txt": "", ".git/d.yaml": "", "e.json": "{}",
 	})
 	for link, to := range map[string]string{
@@ -77,7 +62,7 @@ func TestOpenFiles(t *testing.T) {
 }
 
 func TestOpenFilesBounded(t *testing.T) {
-	dir := plant(t, map[string]string{"a.yaml": strings.Repeat("#", 600), "b.yaml": strings.Repeat("#", 600)})
+	dir := writeTree(t, map[string]string{"a.yaml": strings.Repeat("#", 600), "b.yaml": strings.Repeat("#", 600)})
 	limits := krm.DefaultLimits()
 	limits.Bytes = 1000
 	_, err := krm.OpenFiles(dir, limits, yamlFile)
