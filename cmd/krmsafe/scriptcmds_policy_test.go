@@ -1,9 +1,6 @@
 package main_test
 
 import (
-	"os/exec"
-	"strconv"
-
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -13,15 +10,7 @@ func reports(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: reports CODE COMMAND ARGS…")
 	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
-	got := 0
-	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Exec returns it as it is
-		got = exit.ExitCode()
-	} else if err != nil {
-		ts.Fatalf("%v", err)
-	}
+	got, want := exitCode(ts, args)
 	if got != want {
 		ts.Fatalf("%v: exit code %d, want %d", args[1:], got, want)
 	}

@@ -18,6 +18,20 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
+// exitCode runs CODE COMMAND ARGS… and gives the exit code, and the one that is
+// wanted.
+func exitCode(ts *testscript.TestScript, args []string) (got, want int) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Exec returns it as it is
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	return got, want
+}
+
 // status CODE krmsafe ARGS… runs krmsafe and wants that exit code. On every
 // code but 0 it wants nothing on standard output as well: that holds for each
 // refusal there is, so no script has to ask for it.
@@ -25,15 +39,7 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: status CODE COMMAND ARGS…")
 	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
-	got := 0
-	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Exec returns it as it is
-		got = exit.ExitCode()
-	} else if err != nil {
-		ts.Fatalf("%v", err)
-	}
+	got, want := exitCode(ts, args)
 	if got != want {
 		ts.Fatalf("%v: exit code %d, want %d", args[1:], got, want)
 	}

@@ -2,8 +2,6 @@ package main_test
 
 import (
 	"os"
-	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -21,15 +19,7 @@ func refuses(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: refuses CODE COMMAND ARGS…")
 	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
-	got := 0
-	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Exec returns it as it is
-		got = exit.ExitCode()
-	} else if err != nil {
-		ts.Fatalf("%v", err)
-	}
+	got, want := exitCode(ts, args)
 	out := ts.ReadFile("stdout")
 	switch {
 	case got != want || want == 0:
