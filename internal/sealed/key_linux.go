@@ -48,29 +48,65 @@ func (s *Store) makeKey() (*key, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return k, err
 	}
-	dir := filepath.Dir(s.cfg.KeyFile)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(s.cfg.KeyFile), 0o700); err != nil {
 		return nil, fmt.Errorf("making the cache's key: %w", err)
 	}
-	var fresh key
-	if _, err := rand.Read(fresh[:]); err != nil {
-		return nil, fmt.Errorf("making the cache's key: %w", err)
-	}
-	f, err := os.CreateTemp(dir, filepath.Base(s.cfg.KeyFile)+".*.tmp") // mode 0600
-	if err != nil {
-		return nil, fmt.Errorf("making the cache's key: %w", err)
-	}
-	_, err = f.Write(fresh[:])
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = unix.Renameat2(unix.AT_FDCWD, f.Name(), unix.AT_FDCWD, s.cfg.KeyFile, unix.RENAME_NOREPLACE)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
+	for range 100 {
+		// Another process may collect the file before it is locked.
+		if err = s.writeKey(); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("making the cache's key: %w", err)
 	}
 	return s.readKey()
+}
+
+// keyPattern is the names of keys that are being made.
+func (s *Store) keyPattern() string { return filepath.Base(s.cfg.KeyFile) + ".*" + temporary }
+
+// writeKey makes a key under a name of its own, which it holds a lock on until it has
+// been renamed.
+func (s *Store) writeKey() error {
+	var fresh key
+	if _, err := rand.Read(fresh[:]); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(s.cfg.KeyFile), s.keyPattern()) // mode 0600
+	if err != nil {
+		return err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = fs.ErrNotExist // it is being collected
+	}
+	if err == nil {
+		_, err = f.Write(fresh[:])
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = unix.Renameat2(unix.AT_FDCWD, f.Name(), unix.AT_FDCWD, s.cfg.KeyFile, unix.RENAME_NOREPLACE)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return errors.Join(err, f.Close())
+}
+
+// collectKeys removes what processes that were killed while they made a key have left.
+func (s *Store) collectKeys() {
+	dir, err := os.OpenRoot(filepath.Dir(s.cfg.KeyFile))
+	if err != nil {
+		return
+	}
+	defer func() { _ = dir.Close() }()
+	names, _ := fs.Glob(dir.FS(), s.keyPattern())
+	for _, name := range names {
+		_ = collect(dir, name)
+	}
 }
 
 // Writable gives the reason why nothing can be kept, if there is one: the key is made

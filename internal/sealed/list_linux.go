@@ -111,6 +111,7 @@ type Pruned struct {
 // Prune removes what a killed process has left half written, and then what was not
 // used for longest until the rest has at most maxBytes bytes.
 func (s *Store) Prune(maxBytes int64) (Pruned, error) {
+	s.collectKeys()
 	files, err := s.files()
 	if err != nil {
 		return Pruned{}, err
@@ -123,7 +124,7 @@ func (s *Store) Prune(maxBytes int64) (Pruned, error) {
 	for _, f := range files {
 		remove := s.root.Remove
 		if strings.HasSuffix(f.Name, temporary) {
-			remove = s.collect
+			remove = func(name string) error { return collect(s.root, name) }
 		} else if total <= maxBytes {
 			continue
 		}
@@ -138,8 +139,8 @@ func (s *Store) Prune(maxBytes int64) (Pruned, error) {
 
 // collect removes a half-written file unless some process holds the lock on it. The
 // lock is held meanwhile, so that nobody goes on to write to what is removed.
-func (s *Store) collect(name string) error {
-	f, err := s.root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+func collect(dir *os.Root, name string) error {
+	f, err := dir.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func (s *Store) collect(name string) error {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return err
 	}
-	return s.root.Remove(name)
+	return dir.Remove(name)
 }
 
 // Remove removes one entry, if it is there.

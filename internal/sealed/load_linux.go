@@ -148,6 +148,9 @@ func (s *Store) openEntry(name string) (*os.File, int64, error) {
 		if err != nil {
 			return nil, 0, fmt.Errorf("reading an entry: %w", err)
 		}
+		if links(before) == 0 {
+			continue // it was removed just now
+		}
 		if err := ours(before); err != nil {
 			return nil, 0, s.doubt(name, err.Error())
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -193,46 +192,6 @@ func TestConcurrentFilling(t *testing.T) {
 	wantEntry(t, open(t, config(dir)), binding, content)
 	if left, _ := filepath.Glob(filepath.Join(dir, "entries", "*.tmp")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
-	}
-}
-
-func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "write-until-killed" {
-		s, err := sealed.Open(config(os.Args[2]))
-		for err == nil {
-			err = s.Save(binding, content)
-		}
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
-
-// A process that is killed while it writes leaves no half entry, and what it leaves
-// is collected.
-func TestKilledWriterLeavesNoHalfEntry(t *testing.T) {
-	for range 10 {
-		dir := home(t)
-		s := open(t, config(dir))
-		cmd := exec.Command(os.Args[0], "write-until-killed", dir)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for { // killed as soon as there is a half-written file
-			if half, _ := filepath.Glob(filepath.Join(dir, "entries", "*.tmp")); len(half) > 0 {
-				break
-			}
-		}
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		e, err := s.Load(binding)
-		if err != nil && !errors.Is(err, sealed.ErrAbsent) {
-			t.Errorf("Load = %v, want a whole entry or none", err)
-		}
-		_ = e.Close()
-		save(t, s, binding, content)
-		if left, _ := filepath.Glob(filepath.Join(dir, "entries", "*.tmp")); len(left) > 0 {
-			t.Errorf("left behind: %v", left)
-		}
 	}
 }
 
