@@ -81,7 +81,9 @@ type descriptorKey struct{ mediaType, digest string }
 // API find it by the fallback tag.
 func (r *repository) pushCode(ctx context.Context, digest string, body []byte, blobs map[descriptorKey][]byte) error {
 	const op = "pushing compiled code"
-	to := &remote.Repository{Client: r.client, PlainHTTP: r.scheme == "http"}
+	// The list of referrers that a fallback tag named before stays: many registries let
+	// nobody delete anything, and nobody asked for it.
+	to := &remote.Repository{Client: r.client, PlainHTTP: r.scheme == "http", SkipReferrersGC: true}
 	to.Reference.Registry, to.Reference.Repository = r.host, r.repo
 	for key, blob := range blobs {
 		d := spec(descriptor{MediaType: key.mediaType, Digest: key.digest, Size: int64(len(blob))})
