@@ -30,8 +30,10 @@ func (j *judgement) takeCode(ctx context.Context) {
 		return
 	}
 	for _, code := range found {
+		remedy := "sign it as one of those whom the trust policy's rule names under compiledCode; until then the module runs without it"
 		signer, err := j.verifyCode(ctx, code)
 		if err == nil {
+			remedy = "publish it again with krmsafe cache push; until then the module runs without it"
 			err = j.importCode(ctx, code, voucher)
 		}
 		if err == nil {
@@ -39,7 +41,7 @@ func (j *judgement) takeCode(ctx context.Context) {
 				"this is told once, when the code is taken; leave compiledCode out of the trust policy to compile here")
 			return
 		}
-		j.warn("cache.refused", j.about(fmt.Sprintf("compiled code %s was not taken: %v", code.Digest, err)), "")
+		j.warn("cache.refused", j.about(fmt.Sprintf("compiled code %s was not taken: %v", code.Digest, err)), remedy)
 	}
 }
 
