@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/krmsafe/krmsafe/internal/fuel"
+	"github.com/krmsafe/krmsafe/internal/hashed"
 	"github.com/krmsafe/krmsafe/internal/jail"
 	"github.com/krmsafe/krmsafe/internal/sealed"
 )
@@ -237,15 +238,15 @@ func (c *Cache) save(b Binding, content sealed.Content) *Note {
 
 // inspect is Inspect for modules that were accepted before by this very build: what
 // is known of them is read in place of finding it out again.
-func (c *Cache) inspect(module []byte) (*Module, error) {
-	digest := digestOf(module)
+func (c *Cache) inspect(module hashed.Bytes) (*Module, error) {
+	digest := module.Digest()
 	if entry, _ := c.load(c.binding(entryFacts, digest, "")); entry != nil {
-		m := &Module{bytes: module, digest: digest, seen: true}
-		if m.known.decode(entry.Head) == nil && m.known.Facts.Digest == digest && m.known.Facts.SizeBytes == int64(len(module)) {
+		m := &Module{bytes: module.Data(), digest: digest, seen: true}
+		if m.known.decode(entry.Head) == nil && m.known.Facts.Digest == digest && m.known.Facts.SizeBytes == int64(module.Len()) {
 			return m, nil
 		}
 	}
-	m, err := inspect(module, digest)
+	m, err := inspect(module)
 	if err == nil && c.fill != FillNever {
 		// Without it the module is looked into again, which is no harm.
 		_ = c.save(c.binding(entryFacts, digest, ""), sealed.Content{Head: m.known.encode()})

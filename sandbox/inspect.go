@@ -1,14 +1,13 @@
 package sandbox
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/krmsafe/krmsafe/internal/hashed"
 	"github.com/krmsafe/krmsafe/internal/wasm"
 )
 
@@ -58,15 +57,11 @@ func (e *ModuleError) Error() string { return e.Message }
 // anything or handing a byte to the engine. It accepts exactly WebAssembly 2.0,
 // within bounds on everything that makes a compiler slow; all else is a
 // *ModuleError. The bytes are kept and must not be changed afterwards.
-func Inspect(module []byte) (*Module, error) { return inspect(module, digestOf(module)) }
+func Inspect(module []byte) (*Module, error) { return inspect(hashed.Of(module)) }
 
-func digestOf(module []byte) string {
-	sum := sha256.Sum256(module)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-func inspect(module []byte, digest string) (*Module, error) {
-	decoded, err := wasm.Decode(module, wasm.DefaultLimits())
+func inspect(module hashed.Bytes) (*Module, error) {
+	digest := module.Digest()
+	decoded, err := wasm.Decode(module.Data(), wasm.DefaultLimits())
 	if err != nil {
 		var refused *wasm.Error
 		if errors.As(err, &refused) {
@@ -74,7 +69,7 @@ func inspect(module []byte, digest string) (*Module, error) {
 		}
 		return nil, fmt.Errorf("inspecting the module: %w", err)
 	}
-	m := &Module{bytes: module, digest: digest, known: knowledge{Facts: factsOf(decoded, digest)}}
+	m := &Module{bytes: module.Data(), digest: digest, known: knowledge{Facts: factsOf(decoded, digest)}}
 	for _, i := range decoded.Imports {
 		kind := i.Kind.String()
 		if importClass(i.Module, i.Name, kind) == ClassOther {

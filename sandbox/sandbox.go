@@ -55,6 +55,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/krmsafe/krmsafe/internal/hashed"
 	"github.com/krmsafe/krmsafe/internal/jail"
 	"github.com/krmsafe/krmsafe/internal/sealed"
 )
@@ -272,9 +273,13 @@ func (s *Sandbox) keep(notes ...Note) {
 
 // Inspect is the package's Inspect for a module that is to be run here: where the
 // Cache knows it, it is not decoded again.
-func (s *Sandbox) Inspect(module []byte) (*Module, error) {
+func (s *Sandbox) Inspect(module []byte) (*Module, error) { return s.InspectHashed(hashed.Of(module)) }
+
+// InspectHashed is Inspect for a module that krmsafe hashed when it read it, and
+// for which it has the proof.
+func (s *Sandbox) InspectHashed(module hashed.Bytes) (*Module, error) {
 	if s.cfg.Cache == nil {
-		return Inspect(module)
+		return inspect(module)
 	}
 	return s.cfg.Cache.inspect(module)
 }

@@ -21,6 +21,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/krmsafe/krmsafe/internal/hashed"
 )
 
 // Blobs is a cache of blobs. It may be used by several goroutines and several
@@ -68,27 +70,28 @@ func name(digest string) (string, bool) {
 
 // Load gives the content of a digest, if it is there, no larger than limit bytes
 // and what its name says.
-func (b *Blobs) Load(digest string, limit int64) ([]byte, bool) {
+func (b *Blobs) Load(digest string, limit int64) (hashed.Bytes, bool) {
 	file, ok := name(digest)
 	if !ok {
-		return nil, false
+		return hashed.Bytes{}, false
 	}
 	f, err := b.root.Open(file)
 	if err != nil {
-		return nil, false
+		return hashed.Bytes{}, false
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, false
+		return hashed.Bytes{}, false
 	}
-	body := make([]byte, info.Size())
-	if _, err := io.ReadFull(f, body); err != nil {
-		return nil, false
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		return hashed.Bytes{}, false
 	}
-	if sum := sha256.Sum256(body); "sha256:"+hex.EncodeToString(sum[:]) != digest {
+	body := hashed.Of(data)
+	if !body.Is(digest) {
 		_ = b.root.Remove(file)
-		return nil, false
+		return hashed.Bytes{}, false
 	}
 	now := b.now()
 	_ = b.root.Chtimes(file, now, now) // it was used
@@ -100,8 +103,7 @@ func (b *Blobs) Load(digest string, limit int64) ([]byte, bool) {
 // be kept.
 func (b *Blobs) Store(digest string, body []byte) {
 	file, ok := name(digest)
-	sum := sha256.Sum256(body)
-	if !ok || "sha256:"+hex.EncodeToString(sum[:]) != digest || int64(len(body)) > b.maxBytes/2 {
+	if !ok || !hashed.Of(body).Is(digest) || int64(len(body)) > b.maxBytes/2 {
 		return
 	}
 	if _, err := b.root.Lstat(file); err == nil {

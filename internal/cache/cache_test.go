@@ -49,7 +49,7 @@ func TestStoreLoad(t *testing.T) {
 		t.Error("Load of what was never stored found something")
 	}
 	b.Store(digest(body), body)
-	if got, ok := b.Load(digest(body), 100); !ok || !bytes.Equal(got, body) {
+	if got, ok := b.Load(digest(body), 100); !ok || !bytes.Equal(got.Data(), body) {
 		t.Errorf("Load = %q, %v, want %q, true", got, ok, body)
 	}
 	if _, ok := b.Load(digest(body), 3); ok {
@@ -154,7 +154,7 @@ func TestConcurrentUse(t *testing.T) {
 			for i := range byte(20) {
 				body := bytes.Repeat([]byte{i}, 1000)
 				b.Store(digest(body), body)
-				if got, ok := b.Load(digest(body), 1000); ok && !bytes.Equal(got, body) {
+				if got, ok := b.Load(digest(body), 1000); ok && !bytes.Equal(got.Data(), body) {
 					t.Errorf("blob %d has other content", i)
 				}
 			}

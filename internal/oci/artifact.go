@@ -1,5 +1,7 @@
 package oci
 
+import "github.com/krmsafe/krmsafe/internal/hashed"
+
 // Layout is the way in which a module is put into an artifact.
 type Layout string
 
@@ -40,6 +42,8 @@ type Artifact struct {
 	ModuleDigest string
 	// Module is the module itself: a core WebAssembly module by its first eight bytes, otherwise unread.
 	Module []byte
+	// hashed is Module as it was hashed, by whoever read it.
+	hashed hashed.Bytes
 	// Annotations are the manifest's. Unsigned words of the publisher.
 	Annotations map[string]string
 	// Evidence is in a fixed order: by subject (the top first), kind, then manifest digest and layer.
@@ -48,6 +52,14 @@ type Artifact struct {
 	// then block a signed artifact.
 	Rejected []Rejection
 }
+
+// hold takes the module.
+func (a *Artifact) hold(module hashed.Bytes) {
+	a.hashed, a.Module, a.ModuleDigest = module, module.Data(), module.Digest()
+}
+
+// Hashed is the module with the digest that was computed of it when it was read, for whoever would hash it again.
+func (a *Artifact) Hashed() hashed.Bytes { return a.hashed }
 
 // Subjects are the digests a signature of this artifact may name: what the reference leads to, and, in an index, the child chosen.
 func (a *Artifact) Subjects() []string {

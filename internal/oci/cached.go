@@ -4,19 +4,22 @@ import (
 	"bytes"
 	"context"
 	"io"
+
+	"github.com/krmsafe/krmsafe/internal/hashed"
 )
 
-// Cache keeps content by digest between runs. What it gives back is hashed again, so it need not be trusted; tags, and whether anything
-// was ever verified, are never asked of it. Its methods may be called from several goroutines.
+// Cache keeps content by digest between runs. What it gives back was hashed on the way, by hashed.Of and nobody else, so it need not
+// be trusted; tags, and whether anything was ever verified, are never asked of it. Its methods may be called from several goroutines.
 type Cache interface {
 	// Load gives the content of a sha256 digest, if it has it and it is no larger than max bytes.
-	Load(digest string, max int64) ([]byte, bool)
+	Load(digest string, max int64) (hashed.Bytes, bool)
 	// Store offers content to be kept. The cache must not change body.
 	Store(digest string, body []byte)
 }
 
-// keeper is a source that wants to have what was read and found good.
+// keeper is a source that wants to have what was read and found good, and may have had it before.
 type keeper interface {
+	kept(d descriptor) (hashed.Bytes, bool)
 	keep(digest string, body []byte)
 }
 
@@ -29,11 +32,17 @@ type cached struct {
 
 func (c *cached) keep(digest string, body []byte) { c.cache.Store(digest, body) }
 
-// load gives content that was hashed again. A cache with damaged content is as good as an empty one.
-func (c *cached) load(digest string, limit int64) ([]byte, bool) {
+// kept is what the cache has of a blob, all of it.
+func (c *cached) kept(d descriptor) (hashed.Bytes, bool) {
+	body, ok := c.load(d.Digest, d.Size)
+	return body, ok && int64(body.Len()) == d.Size
+}
+
+// load gives content of this digest. A cache with damaged content is as good as an empty one.
+func (c *cached) load(digest string, limit int64) (hashed.Bytes, bool) {
 	body, ok := c.cache.Load(digest, limit)
-	if !ok || int64(len(body)) > limit || digestOf(body) != digest {
-		return nil, false
+	if !ok || int64(body.Len()) > limit || !body.Is(digest) {
+		return hashed.Bytes{}, false
 	}
 	return body, true
 }
@@ -43,7 +52,7 @@ func (c *cached) document(ctx context.Context, name string) (document, error) {
 		return c.source.document(ctx, name)
 	}
 	if body, ok := c.load(name, c.limits.ManifestBytes); ok {
-		if doc, err := parseDocument(body, "", c.limits); err == nil {
+		if doc, err := parseDocument(body.Data(), "", c.limits); err == nil {
 			return doc, nil
 		}
 	}
@@ -56,7 +65,7 @@ func (c *cached) document(ctx context.Context, name string) (document, error) {
 
 func (c *cached) open(ctx context.Context, d descriptor, what string) (io.ReadCloser, error) {
 	if body, ok := c.load(d.Digest, d.Size); ok {
-		return io.NopCloser(bytes.NewReader(body)), nil
+		return io.NopCloser(bytes.NewReader(body.Data())), nil
 	}
 	return c.source.open(ctx, d, what)
 }

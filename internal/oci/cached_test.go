@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/krmsafe/krmsafe/internal/hashed"
 	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/testkit/layout"
 )
@@ -18,11 +19,11 @@ type memory struct {
 	content map[string][]byte
 }
 
-func (m *memory) Load(digest string, limit int64) ([]byte, bool) {
+func (m *memory) Load(digest string, limit int64) (hashed.Bytes, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	body, ok := m.content[digest]
-	return body, ok && int64(len(body)) <= limit
+	return hashed.Of(body), ok && int64(len(body)) <= limit
 }
 
 func (m *memory) Store(digest string, body []byte) {

@@ -1,6 +1,7 @@
 package oci_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/testkit/layout"
@@ -108,8 +110,11 @@ func TestFetchCNCFWithBundle(t *testing.T) {
 			Manifest: ref.Digest, Source: oci.FromReferrers, Bytes: []byte(`{"b":1}`),
 		}},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(oci.Artifact{})); diff != "" {
 		t.Errorf("Fetch (-want +got):\n%s", diff)
+	}
+	if h := got.Hashed(); !h.Is(got.ModuleDigest) || !bytes.Equal(h.Data(), layout.Module) {
+		t.Errorf("Hashed = %d bytes of %s, want the module", h.Len(), h.Digest())
 	}
 	if reqs := reg.Requests(); strings.Count(paths(reqs), "/manifests/v1\n") != 1 {
 		t.Errorf("the tag was asked for more than once:\n%s", paths(reqs))

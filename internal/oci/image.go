@@ -13,6 +13,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/krmsafe/krmsafe/internal/hashed"
 )
 
 // Media types of container images.
@@ -52,7 +54,7 @@ func (p picker) image(ctx context.Context, doc document, artifact *Artifact) err
 		return refuse(doc, "artifact.layer_digests", "", "the config's diff_ids are not those of its layers")
 	}
 	artifact.Layout, artifact.LayerDigest = LayoutImage, u.layerDigest
-	artifact.Module, artifact.ModuleDigest = u.module, digestOf(u.module)
+	artifact.hold(hashed.Of(u.module))
 	return nil
 }
 

@@ -116,7 +116,9 @@ func readBounded(r io.Reader, what string, announced int64, b bound) ([]byte, er
 	}
 	n, err := buf.ReadFrom(io.LimitReader(limited, mib))
 	if err == nil && n == mib {
-		buf.Grow(int(max(announced-n, 0)) + bytes.MinRead) // announced is within the limit
+		if announced > n { // which is within the limit; Grow would write zeros to all of it
+			buf = *bytes.NewBuffer(append(make([]byte, 0, announced+bytes.MinRead), buf.Bytes()...))
+		}
 		var more int64
 		more, err = buf.ReadFrom(limited)
 		n += more

@@ -151,11 +151,12 @@ func onlyLayer(doc document, mediaType string) (descriptor, error) {
 
 // rawModule reads a layer that is the module itself.
 func (p picker) rawModule(ctx context.Context, layer descriptor, artifact *Artifact) error {
-	body, err := readBlob(ctx, p.src, layer, "module", p.limits.module())
+	body, err := readHashed(ctx, p.src, layer, "module", p.limits.module())
 	if err != nil {
 		return err
 	}
-	artifact.LayerDigest, artifact.ModuleDigest, artifact.Module = layer.Digest, layer.Digest, body
+	artifact.LayerDigest = layer.Digest
+	artifact.hold(body)
 	return nil
 }
 

@@ -195,7 +195,7 @@ func TestPullRoundTrip(t *testing.T) {
 			offline.Offline = true
 			for _, from := range []string{"oci-layout:" + dir, "oci-layout:" + dir + ":" + tt.name, "oci-layout:" + dir + "@" + pulled.Digest} {
 				got := mustFetch(t, offline, from)
-				if diff := cmp.Diff(pulled, got, cmpopts.IgnoreFields(oci.Artifact{}, "Ref"), cmpopts.IgnoreFields(oci.Evidence{}, "Source"), sortEvidence); diff != "" {
+				if diff := cmp.Diff(pulled, got, cmpopts.IgnoreUnexported(oci.Artifact{}), cmpopts.IgnoreFields(oci.Artifact{}, "Ref"), cmpopts.IgnoreFields(oci.Evidence{}, "Source"), sortEvidence); diff != "" {
 					t.Errorf("%s (-pulled +fetched):\n%s", from, diff)
 				}
 			}

@@ -1,13 +1,13 @@
 package pipeline
 
 import (
+	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/krmsafe/krmsafe/internal/hashed"
 	"github.com/krmsafe/krmsafe/policy"
 )
 
@@ -21,22 +21,24 @@ func (j *judgement) fetchFile() error {
 	name := cmp.Or(j.req.Name, j.req.File)
 	j.request = policy.Request{Source: "file", Reference: name}
 	j.report.Function = functionOf(j.req, Function{Source: "file", Reference: name, Layout: "file"})
-	data := j.req.Module
-	if data == nil {
-		var err error
-		if data, err = readFile(j.req.File, MaxModuleBytes); err != nil {
+	module, size := j.given, int64(j.given.Len())
+	if j.req.Module == nil {
+		data, err := readFile(j.req.File, MaxModuleBytes)
+		if err != nil {
 			return err
 		}
+		if size = int64(len(data)); size <= MaxModuleBytes {
+			module = hashed.Of(data)
+		}
 	}
-	if int64(len(data)) > MaxModuleBytes {
+	if size > MaxModuleBytes {
 		j.refuse(StageFetch, "limit.module_bytes", fmt.Sprintf("%s is larger than a module may be, %d MiB", name, MaxModuleBytes>>20),
 			"strip it (go build -ldflags=\"-s -w\", wasm-strip) or split the function")
 		return nil
 	}
-	j.bytes = data
-	sum := sha256.Sum256(data)
-	j.report.Function.ModuleDigest = "sha256:" + hex.EncodeToString(sum[:])
-	j.report.Function.SizeBytes = int64(len(data))
+	j.bytes = module
+	j.report.Function.ModuleDigest = module.Digest()
+	j.report.Function.SizeBytes = size
 	return nil
 }
 
@@ -60,9 +62,9 @@ func readFile(name string, limit int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("reading the module: %s is not a regular file", name)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1)) //nolint:forbidigo // bounded by the line itself
-	if err != nil {
+	data := bytes.NewBuffer(make([]byte, 0, min(info.Size(), limit)+bytes.MinRead))
+	if _, err := data.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, fmt.Errorf("reading the module: %w", err)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/krmsafe/krmsafe/internal/hashed"
 	"github.com/krmsafe/krmsafe/internal/krm"
 	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/policy"
@@ -27,7 +28,8 @@ type judgement struct {
 
 	request     policy.Request
 	artifact    *oci.Artifact // nil for a local file
-	bytes       []byte        // the module that is judged, read once
+	bytes       hashed.Bytes  // the module that is judged, read and hashed once
+	given       hashed.Bytes  // the request's Module
 	provenance  *verify.Provenance
 	module      *sandbox.Module
 	confinement string          // of the child, as far as it is known
@@ -84,7 +86,7 @@ func (j *judgement) fetch(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	j.artifact, j.bytes = artifact, artifact.Module
+	j.artifact, j.bytes = artifact, artifact.Hashed()
 	j.request = policy.Request{
 		Source: ref.Source, Reference: name, Registry: ref.Registry, Repository: ref.Repository,
 		Tag: ref.Tag, Digest: artifact.Digest, Pinned: pinned.Pinned(),
@@ -115,16 +117,16 @@ func (j *judgement) inspect(context.Context) error {
 	}
 	j.module = module
 	j.report.Function.ModuleDigest = module.Digest()
-	j.report.Function.SizeBytes = int64(len(j.bytes))
+	j.report.Function.SizeBytes = int64(j.bytes.Len())
 	return nil
 }
 
 // look is the sandbox's Inspect, which may know the module.
 func (j *judgement) look() (*sandbox.Module, error) {
 	if j.p.cfg.Sandbox == nil {
-		return sandbox.Inspect(j.bytes)
+		return sandbox.Inspect(j.bytes.Data())
 	}
-	return j.p.cfg.Sandbox.Inspect(j.bytes)
+	return j.p.cfg.Sandbox.InspectHashed(j.bytes)
 }
 
 // about puts the module's name before a message that does not begin with it.

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/krmsafe/krmsafe/internal/hashed"
 )
 
 // A finding is what the stages before the policy found out about one module. It
@@ -32,7 +34,7 @@ func (j *judgement) learn(ctx context.Context) error {
 	for {
 		f, mine := j.p.claim(key)
 		if mine {
-			j.p.find(ctx, key, f, &judgement{p: j.p, req: j.req, report: NewReport(), lenient: j.lenient})
+			j.p.find(ctx, key, f, &judgement{p: j.p, req: j.req, given: j.given, report: NewReport(), lenient: j.lenient})
 		}
 		select {
 		case <-f.done:
@@ -53,8 +55,8 @@ func (j *judgement) learn(ctx context.Context) error {
 func (j *judgement) origin() (string, error) {
 	given := ""
 	if j.req.Module != nil {
-		sum := sha256.Sum256(j.req.Module)
-		given = hex.EncodeToString(sum[:])
+		j.given = hashed.Of(j.req.Module)
+		given = j.given.Digest()
 	}
 	text, err := json.Marshal(struct {
 		Image, File, Name, Given string

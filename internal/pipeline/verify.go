@@ -99,7 +99,7 @@ func (j *judgement) subject() verify.Subject {
 		return verify.Subject{Reference: j.name(), Digest: j.artifact.Digest, AlsoDigests: j.artifact.Subjects()[1:]}
 	}
 	return verify.Subject{
-		Reference: "file://" + j.name(), Digest: j.report.Function.ModuleDigest, Content: j.bytes, File: true,
+		Reference: "file://" + j.name(), Digest: j.report.Function.ModuleDigest, Content: j.bytes.Data(), File: true,
 	}
 }
 
