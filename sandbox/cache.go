@@ -264,7 +264,17 @@ func (c *Cache) again(m *Module) bool {
 	return seen
 }
 
-// room reports whether the code of a module may be kept at all.
-func (c *Cache) room(m *Module) bool {
-	return 8*m.known.Facts.CodeBytes+m.known.Facts.DataBytes < c.store.MaxBytes()/2 && c.store.Writable() == nil
+// unkept says why the code of a module may not be kept at all; nil where it may.
+func (c *Cache) unkept(m *Module) *Note {
+	if most := c.store.MaxBytes() / 2; 8*m.known.Facts.CodeBytes+m.known.Facts.DataBytes >= most {
+		return &Note{
+			Code:    CodeCacheUnkept,
+			Message: fmt.Sprintf("compiled code was not kept: it may take more than half of the cache's %d MiB", c.store.MaxBytes()>>20),
+			Hint:    "allow more with --compile-cache-size",
+		}
+	}
+	if err := c.store.Writable(); err != nil {
+		return &Note{Code: CodeCacheUnkept, Message: "compiled code could not be kept: " + err.Error(), Hint: hintOf(err)}
+	}
+	return nil
 }

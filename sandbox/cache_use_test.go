@@ -28,7 +28,7 @@ func TestFill(t *testing.T) {
 	if left, _ := os.ReadDir(filepath.Join(dir, "code")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
-	large, l := bulky(), ample()
+	large, l := bulky(600), ample()
 	l.CompileTimeout, l.Timeout = time.Minute, time.Minute*4
 	auto := func(c *sandbox.CacheConfig) { c.Fill = sandbox.FillSeen }
 	for i, want := range []struct {
@@ -42,15 +42,50 @@ func TestFill(t *testing.T) {
 	}
 }
 
-// bulky is a command with more code than is compiled for one run.
-func bulky() []byte {
+// Limits that leave no time to compile a module keep it from the cache, and whoever asked
+// for it is told, and what helps. What helps does: code that was made under other limits.
+func TestFillSaysWhyNothingIsKept(t *testing.T) {
+	large, dir := bulky(3600), cacheDir(t)
+	tight, roomy := unhurried(), unhurried()
+	tight.CompileTimeout = 5 * time.Second // it may need three and a half, twice
+	for _, tc := range []struct {
+		name string
+		cfg  func(*sandbox.CacheConfig)
+		l    sandbox.Limits
+		hint string
+	}{
+		{"no time", nil, tight, "limits.compileTimeout of 7s"},
+		{"no time, and not asked for", func(c *sandbox.CacheConfig) { c.Fill = sandbox.FillSeen }, tight, ""},
+		{"no room", func(c *sandbox.CacheConfig) { c.MaxBytes = 4 << 20 }, roomy, "--compile-cache-size"},
+	} {
+		for range 2 {
+			r := once(t, openCache(t, dir, tc.cfg), large, "", tc.l)
+			if r.Engine != sandbox.EngineInterpreter || r.Cached || r.Stop != nil {
+				t.Errorf("%s: engine %s, cached is %v, %+v", tc.name, r.Engine, r.Cached, r.Stop)
+			}
+			if told := len(r.Notes) == 1 && r.Notes[0].Code == sandbox.CodeCacheUnkept && strings.Contains(r.Notes[0].Hint, tc.hint); told != (tc.hint != "") {
+				t.Errorf("%s: notes are %+v, want %q", tc.name, r.Notes, tc.hint)
+			}
+		}
+	}
+	if r := once(t, openCache(t, dir, nil), large, "", roomy); r.Engine != sandbox.EngineCompiler || len(r.Notes) > 0 {
+		t.Errorf("with time: engine %s, notes are %+v", r.Engine, r.Notes)
+	}
+	if r := once(t, openCache(t, dir, nil), large, "", tight); !r.Cached || len(r.Notes) > 0 {
+		t.Errorf("afterwards: cached is %v, notes are %+v", r.Cached, r.Notes)
+	}
+}
+
+// bulky is a command with more code than is compiled for one run, 900 bytes in each of
+// its functions.
+func bulky(functions int) []byte {
 	m := &asm.Module{}
 	m.Export("memory", 2, m.Memory(1, -1))
 	body := make([][]byte, 0, 1000)
 	for range 300 {
 		body = append(body, asm.I32Const(1), asm.Drop)
 	}
-	for range 600 {
+	for range functions {
 		m.Func(nil, nil, nil, body...)
 	}
 	m.ExportFunc("_start", m.Func(nil, nil, nil))

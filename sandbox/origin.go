@@ -114,7 +114,7 @@ func (s *Sandbox) CodeOrigin(m *Module, voucher string) string {
 // have the same key for a module if and only if each can use what the other compiled.
 func (s *Sandbox) WantsCode(m *Module, voucher string) (key string, wanted bool) {
 	c := s.cfg.Cache
-	if c == nil || c.fill == FillNever || s.cfg.Engine == EngineInterpreter || !c.room(m) {
+	if c == nil || c.fill == FillNever || s.cfg.Engine == EngineInterpreter || c.unkept(m) != nil {
 		return "", false
 	}
 	return c.CodeKey(m.digest), !slices.ContainsFunc(believe(voucher), func(v string) bool {

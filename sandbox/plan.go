@@ -96,14 +96,22 @@ func (p *plan) cold(s *Sandbox, work Job) {
 		return
 	}
 	again := c.again(work.Module)
-	if c.fill == FillNever || !c.room(work.Module) {
+	if c.fill == FillNever {
 		return
 	}
+	unkept := c.unkept(work.Module)
 	switch {
+	case unkept != nil:
 	case p.engine == EngineCompiler:
 		p.way = wayKeep
-	case (c.fill == FillAlways || again) && leisure(work):
+	case c.fill == FillSeen && !again:
+	case leisure(work):
 		p.engine, p.way, p.extra = EngineCompiler, wayKeep, true
+	default:
+		unkept = hurried(work)
+	}
+	if unkept != nil && c.fill == FillAlways { // whoever did not ask for it is not told at each run
+		p.notes = append(p.notes, *unkept)
 	}
 }
 
@@ -111,11 +119,29 @@ func (p *plan) cold(s *Sandbox, work Job) {
 // is not busy.
 const compileTime = time.Second
 
+// compileNeeds is how long compiling a module takes at most.
+func compileNeeds(m *Module) time.Duration {
+	return time.Duration(m.known.Facts.CodeBytes) * compileTime / (1 << 20)
+}
+
 // leisure reports whether the limits leave time to compile and run what could be
 // interpreted, and to interpret it after all.
 func leisure(work Job) bool {
-	needed := time.Duration(work.Module.known.Facts.CodeBytes) * compileTime / (1 << 20)
+	needed := compileNeeds(work.Module)
 	return 2*needed <= work.Limits.CompileTimeout && 3*needed <= work.Limits.Timeout
+}
+
+// hurried says that there is no leisure, and what helps.
+func hurried(work Job) *Note {
+	whole := func(d time.Duration) time.Duration { return (d + time.Second - 1).Truncate(time.Second) }
+	needed := compileNeeds(work.Module)
+	return &Note{
+		Code: CodeCacheUnkept,
+		Message: fmt.Sprintf("compiled code was not made: it may take %v, and the policy's limits of %v for compiling and %v for all leave too little time to run the module as well",
+			whole(needed), work.Limits.CompileTimeout, work.Limits.Timeout),
+		Hint: fmt.Sprintf("run the function once under a policy with a limits.compileTimeout of %v and a limits.timeout of %v: its code then serves runs under every policy",
+			whole(2*needed), whole(3*needed)),
+	}
 }
 
 // simple plans a run that neither takes nor makes compiled code.
@@ -134,7 +160,7 @@ func (p *plan) simple(work Job) {
 // choice at most. Functions are pure and fuel is the same on both engines, so nobody
 // sees that a run was begun anew.
 func patience(work Job) time.Duration {
-	needed := time.Duration(work.Module.known.Facts.CodeBytes) * compileTime / (1 << 20)
+	needed := compileNeeds(work.Module)
 	if needed = needed.Truncate(time.Second) + time.Second; needed > work.Limits.CompileTimeout || 3*needed > work.Limits.Timeout {
 		return 0
 	}
@@ -149,7 +175,7 @@ func (p *plan) impatient(r *Result) bool {
 // compile plans to run what the interpreter was too slow for.
 func (p *plan) compile(s *Sandbox, work Job) {
 	p.engine, p.way, p.extra, p.patience = EngineCompiler, wayCompiler, false, 0
-	if c := s.cfg.Cache; c != nil && c.fill != FillNever && c.room(work.Module) {
+	if c := s.cfg.Cache; c != nil && c.fill != FillNever && c.unkept(work.Module) == nil {
 		p.way = wayKeep
 	}
 }
