@@ -5,7 +5,6 @@ package jail
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"syscall"
@@ -91,21 +90,21 @@ func clip(s string, n int) string { return s[:min(len(s), n)] }
 // closeStray closes what the parent's other threads may have leaked. Only the
 // runtime's own poller is kept beside the three pipes and the file to map.
 func closeStray(file bool) error {
-	entries, err := os.ReadDir("/proc/self/fd")
+	open, err := listProc("/proc/self/fd")
 	if err != nil {
 		return err
 	}
 	pollers, events := 0, 0
-	for _, entry := range entries {
-		fd, err := strconv.Atoi(entry.Name())
-		if err != nil || fd < 3 || file && fd == fileFD {
+	var buf [128]byte
+	for _, fd := range open {
+		if fd < 3 || file && fd == fileFD {
 			continue
 		}
-		target, err := os.Readlink("/proc/self/fd/" + entry.Name())
+		n, err := unix.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd), buf[:])
 		if err != nil {
 			continue // the folder's own descriptor is gone by now
 		}
-		switch target {
+		switch string(buf[:n]) {
 		case "anon_inode:[eventpoll]":
 			pollers++
 		case "anon_inode:[eventfd]":
@@ -141,34 +140,51 @@ func dropRoot() error {
 }
 
 // dropCapabilities empties the permitted, effective and inheritable sets, and
-// with the last the ambient one, on every thread.
+// with the last the ambient one, on every thread. Threads have them from the one
+// that this process began with, so that where it has none, none has: the parent
+// looks at all of them.
 func dropCapabilities() error {
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
+	var data, none [2]unix.CapUserData
+	if err := unix.Capget(&head, &data[0]); err != nil {
+		return fmt.Errorf("capget: %w", err)
+	}
+	if data == none {
+		return nil
+	}
 	//nolint:gosec // G103: capset takes addresses
-	_, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&head)), uintptr(unsafe.Pointer(&data[0])), 0)
+	_, _, errno := psx.Syscall3(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&head)), uintptr(unsafe.Pointer(&none[0])), 0)
 	if errno != 0 {
 		return fmt.Errorf("capset: %w", errno)
 	}
 	return nil
 }
 
-func prctlAll(option, value uintptr) error {
-	if _, _, errno := psx.Syscall6(unix.SYS_PRCTL, option, value, 0, 0, 0, 0); errno != 0 {
-		return fmt.Errorf("prctl(%d): %w", option, errno)
+// noNewPrivs sets it for this thread. The other threads get it with the first
+// Landlock ruleset, and with the first filter at the latest: the kernel hands it
+// to all that it synchronises the filter with (seccomp(2)). The parent looks at
+// every thread.
+func noNewPrivs() error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl(PR_SET_NO_NEW_PRIVS): %w", err)
 	}
 	return nil
 }
 
-func noNewPrivs() error { return prctlAll(unix.PR_SET_NO_NEW_PRIVS, 1) }
-
-func undumpable() error { return prctlAll(unix.PR_SET_DUMPABLE, 0) }
+// undumpable is the whole process's: it belongs to its memory.
+func undumpable() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
+	}
+	return nil
+}
 
 // dieWithParent asks again for the signal, which changing the user has cleared,
-// and makes sure that the parent did not go in between.
+// and makes sure that it is set. The kernel signals the process of any thread that
+// has asked for it, and a thread of Go's runtime that is not locked never ends.
 func dieWithParent() error {
-	if err := prctlAll(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL)); err != nil {
-		return err
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl(PR_SET_PDEATHSIG): %w", err)
 	}
 	var got int32
 	//nolint:gosec // G103: the kernel writes the signal to an address
@@ -194,11 +210,11 @@ func fixedRlimits() error {
 // readIdle reads what is mapped now: limits must be relative to it, as an idle
 // Go process reserves more than a gigabyte of addresses.
 func readIdle() (idleUse, error) {
-	status, err := os.ReadFile("/proc/self/status")
+	status, err := readProc("/proc/self/status")
 	if err != nil {
 		return idleUse{}, err
 	}
-	u := idleUse{addressBytes: statusKB(string(status), "VmSize"), dataBytes: statusKB(string(status), "VmData")}
+	u := idleUse{addressBytes: statusKB(status, "VmSize"), dataBytes: statusKB(status, "VmData")}
 	if u.addressBytes <= 0 || u.dataBytes <= 0 {
 		return idleUse{}, errors.New("/proc/self/status does not say what is mapped")
 	}

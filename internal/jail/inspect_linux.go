@@ -5,8 +5,6 @@ package jail
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -23,11 +21,11 @@ func (p parentState) tightened() parentState { return parentState{filters: p.fil
 // observeParent counts the filters of the calling thread: a container may have
 // installed some, so that the mode alone proves nothing.
 func observeParent() (parentState, error) {
-	status, err := os.ReadFile("/proc/thread-self/status")
+	status, err := readProc("/proc/thread-self/status")
 	if err != nil {
 		return parentState{}, err
 	}
-	n, err := strconv.Atoi(statusField(string(status), "Seccomp_filters"))
+	n, err := strconv.Atoi(statusField(status, "Seccomp_filters"))
 	if err != nil {
 		return parentState{}, errors.New("the kernel does not count seccomp filters: Linux 5.9 does")
 	}
@@ -38,21 +36,21 @@ func observeParent() (parentState, error) {
 // gives for each layer that it can see and that does not hold what it found.
 func inspectProcess(pid int, before parentState) map[string]string {
 	denials := map[string]string{}
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	threads, err := listProc(fmt.Sprintf("/proc/%d/task", pid))
 	if err == nil && len(threads) == 0 {
 		err = errors.New("no thread is visible")
 	}
-	for _, path := range threads {
-		var status []byte
-		//nolint:gosec // G304: a path under /proc that was just listed
-		if status, err = os.ReadFile(path); errors.Is(err, os.ErrNotExist) {
+	for _, tid := range threads {
+		var status string
+		status, err = readProc(fmt.Sprintf("/proc/%d/task/%d/status", pid, tid))
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) {
 			err = nil // a thread that has ended; the others decide
 			continue
 		}
 		if err != nil {
 			break
 		}
-		inspectThread(string(status), before, denials)
+		inspectThread(status, before, denials)
 	}
 	// Neither Kill nor the parent's death ends a child of another user whose
 	// parent may not signal it: the kernel checks both alike (kill(2)).
@@ -94,7 +92,7 @@ func inspectThread(status string, before parentState, denials map[string]string)
 // verifyBounds reads the child's limits as the kernel holds them. A kernel that
 // does not show them leaves nothing to go by.
 func verifyBounds(pid int, b Bounds) error {
-	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", pid))
+	limits, err := readProc(fmt.Sprintf("/proc/%d/limits", pid))
 	if err != nil {
 		return fmt.Errorf("bounding a jailed child: %w", err)
 	}
@@ -106,7 +104,7 @@ func verifyBounds(pid int, b Bounds) error {
 		{"Max data size", uint64(b.MemoryBytes) + idleMost},        //nolint:gosec // G115: positive
 		{"Max address space", uint64(b.MemoryBytes) + 64*idleMost}, //nolint:gosec // G115: positive
 	} {
-		if err := verifyLimit(string(limits), l.name, l.most); err != nil {
+		if err := verifyLimit(limits, l.name, l.most); err != nil {
 			return err
 		}
 	}

@@ -29,11 +29,11 @@ func childAttr() *syscall.SysProcAttr {
 // peakBytes is a process's largest resident set, or 0 if it has ended. What
 // wait(2) tells would count the parent's own, which the child had before exec.
 func peakBytes(pid int) int64 {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	status, err := readProc(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	return max(statusKB(string(status), "VmHWM"), 0)
+	return max(statusKB(status, "VmHWM"), 0)
 }
 
 func endSignal(state *os.ProcessState) (name string, badSystemCall bool) {
