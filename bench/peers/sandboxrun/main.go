@@ -34,7 +34,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	file, err := os.ReadFile(args[3])
+	file, err := readModule(args[3])
 	if err != nil {
 		return err
 	}

@@ -23,3 +23,17 @@ func open(folder string, engine sandbox.Engine) (*sandbox.Sandbox, error) {
 	}
 	return sandbox.New(sandbox.Config{Engine: engine, Cache: cache})
 }
+
+// readModule reads a module's file.
+func readModule(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return sandbox.ReadModule(f, info.Size())
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package bulk
+
+// advise does nothing here.
+func advise([]byte) {}
