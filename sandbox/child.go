@@ -59,7 +59,10 @@ func serve(ctx context.Context, in *jail.Inside) error {
 			return err
 		}
 	}
-	stopCollecting()
+	if j.way != wayMapped || len(module) > smallModuleBytes { // a small stub leaves nothing behind
+		giveBack()
+	}
+	debug.SetGCPercent(-1) // see giveBack
 	if err := in.Tighten(); err != nil {
 		return fmt.Errorf("tightening the jail: %w", err)
 	}
@@ -84,17 +87,16 @@ const (
 // while the guest runs. To give it back costs some milliseconds.
 const worthGivingBack = 48 << 20
 
-// stopCollecting ends collections for good: what the host allocates while the
-// guest runs is little, and collecting it would interrupt machine code that cannot
-// be interrupted. What compiling has left behind is given back first, as it would
-// add to the guest's memory to the end.
-func stopCollecting() {
+// giveBack gives back what compiling has left behind, as it would add to the guest's
+// memory to the end: there are no collections after it, since what the host
+// allocates while the guest runs is little, and collecting it would interrupt machine
+// code that cannot be interrupted.
+func giveBack() {
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
 	if s.HeapSys-s.HeapReleased > worthGivingBack {
 		debug.FreeOSMemory()
 	}
-	debug.SetGCPercent(-1)
 }
 
 // handUp gives the compiled code to the parent, before a single instruction of it

@@ -176,14 +176,14 @@ func (c *Child) exec(cfg Config) error {
 		files[2*i], files[2*i+1] = r, w
 	}
 	c.cmd = &exec.Cmd{
-		Path: path, Args: []string{childName, cfg.Role, cfg.Level.String()}, Env: childEnv(), Dir: rootDir,
+		Path: path, Args: []string{childName, cfg.Role, cfg.Level.String()}, Env: childEnv(cfg), Dir: rootDir,
 		Stdin: files[0], Stdout: files[3], Stderr: files[5], SysProcAttr: childAttr(),
 	}
 	if cfg.File != nil {
 		c.cmd.Args = append(c.cmd.Args, fileArg)
 		c.cmd.ExtraFiles = []*os.File{cfg.File} // becomes descriptor fileFD
 	}
-	if err := c.cmd.Start(); err != nil {
+	if err := startCommand(c.cmd); err != nil {
 		closeAll(files[:])
 		return err
 	}
@@ -191,6 +191,16 @@ func (c *Child) exec(cfg Config) error {
 	c.in, c.out = files[1], files[2]
 	go c.stderr.drain(files[4])
 	return nil
+}
+
+// processors is how many threads of the child run Go at once. One that maps what it
+// runs has nothing to do beside running it; what else is compiled or collected may
+// have a second. Each costs threads, all of which are confined and looked at.
+func processors(cfg Config) string {
+	if cfg.File != nil {
+		return "GOMAXPROCS=1"
+	}
+	return "GOMAXPROCS=2"
 }
 
 func closeAll(files []*os.File) {

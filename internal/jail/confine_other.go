@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 )
 
@@ -66,5 +67,7 @@ func endSignal(state *os.ProcessState) (name string, badSystemCall bool) {
 	return "", false
 }
 
+func startCommand(cmd *exec.Cmd) error { return cmd.Start() }
+
 // childEnv is the whole environment of every child, whatever the parent's holds.
-func childEnv() []string { return []string{"GOMAXPROCS=2", "GOTRACEBACK=none"} }
+func childEnv(cfg Config) []string { return []string{processors(cfg), "GOTRACEBACK=none"} }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/krmsafe/krmsafe/internal/jail"
 )
 
@@ -24,6 +26,42 @@ func TestInsideAContainersFilter(t *testing.T) {
 	}
 }
 
+// Whoever starts the program may leave anything open: an event counter looks like
+// the one of Go's runtime. A child that has two cannot tell which to close and must
+// be refused; a program that was hardened hands none on.
+func TestInheritedEventCounter(t *testing.T) {
+	counter, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(counter), "event counter")
+	defer f.Close() //nolint:errcheck // it was never written to
+	for _, tc := range []struct{ how, want string }{
+		{"plain", "2 event counters are open"},
+		{"harden", "complete: true"},
+	} {
+		cmd := exec.Command("/proc/self/exe", "-test.run=^TestHelperInherits$", "-test.v")
+		cmd.Env, cmd.ExtraFiles = append(os.Environ(), "JAIL_HELPER_INHERITS="+tc.how), []*os.File{f}
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), tc.want) {
+			t.Errorf("%s: %v, want %q in\n%s", tc.how, err, tc.want, out)
+		}
+	}
+}
+
+// TestHelperInherits is the process that TestInheritedEventCounter starts.
+func TestHelperInherits(t *testing.T) {
+	how := os.Getenv("JAIL_HELPER_INHERITS")
+	if how == "" {
+		return
+	}
+	if how == "harden" {
+		if err := jail.Harden(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	logStart(t, roleEcho)
+}
+
 // TestHelperContainer is the process that TestInsideAContainersFilter starts.
 func TestHelperContainer(t *testing.T) {
 	role := os.Getenv("JAIL_HELPER_CONTAINER")
@@ -33,6 +71,12 @@ func TestHelperContainer(t *testing.T) {
 	if err := jail.AllowAll(); err != nil {
 		t.Fatal(err)
 	}
+	logStart(t, role)
+}
+
+// logStart starts a child and logs whether it is confined, or why not.
+func logStart(t *testing.T, role string) {
+	t.Helper()
 	c, err := jail.Start(t.Context(), jail.Config{Role: role})
 	if err != nil {
 		t.Log(err)
