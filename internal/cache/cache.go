@@ -22,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/krmsafe/krmsafe/internal/bulk"
 	"github.com/krmsafe/krmsafe/internal/hashed"
 )
 
@@ -84,7 +85,7 @@ func (b *Blobs) Load(digest string, limit int64) (hashed.Bytes, bool) {
 	if err != nil || !info.Mode().IsRegular() || info.Size() > limit {
 		return hashed.Bytes{}, false
 	}
-	data := make([]byte, info.Size())
+	data := bulk.Make(int(info.Size()))
 	if _, err := io.ReadFull(f, data); err != nil {
 		return hashed.Bytes{}, false
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+
+	"github.com/krmsafe/krmsafe/internal/bulk"
 )
 
 // Limits bounds everything foreign that a Client reads. A field that is zero takes the default of DefaultLimits; a negative
@@ -117,7 +119,7 @@ func readBounded(r io.Reader, what string, announced int64, b bound) ([]byte, er
 	n, err := buf.ReadFrom(io.LimitReader(limited, mib))
 	if err == nil && n == mib {
 		if announced > n { // which is within the limit; Grow would write zeros to all of it
-			buf = *bytes.NewBuffer(append(make([]byte, 0, announced+bytes.MinRead), buf.Bytes()...))
+			buf = *bytes.NewBuffer(append(bulk.Make(int(announced) + bytes.MinRead)[:0], buf.Bytes()...))
 		}
 		var more int64
 		more, err = buf.ReadFrom(limited)

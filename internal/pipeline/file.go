@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/krmsafe/krmsafe/internal/bulk"
 	"github.com/krmsafe/krmsafe/internal/hashed"
 	"github.com/krmsafe/krmsafe/policy"
 )
@@ -62,7 +63,7 @@ func readFile(name string, limit int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("reading the module: %s is not a regular file", name)
 	}
-	data := bytes.NewBuffer(make([]byte, 0, min(info.Size(), limit)+bytes.MinRead))
+	data := bytes.NewBuffer(bulk.Make(int(min(info.Size(), limit)) + bytes.MinRead)[:0])
 	if _, err := data.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, fmt.Errorf("reading the module: %w", err)
 	}
