@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 )
 
 // Evaluator carries a request to where policies are evaluated, such as a
@@ -30,20 +29,6 @@ var (
 // MaxResponseBytes bounds what an Evaluator needs to accept from Serve.
 const MaxResponseBytes = 64 * mib
 
-// request is what goes to the child. It is whole in itself, so that a child
-// may serve one request and end, or many and remember what it compiled.
-type request struct {
-	Library    []Source        `json:"library"`
-	Defaults   []Source        `json:"defaults"`
-	Sources    []Source        `json:"sources"`
-	Given      bool            `json:"given"` // Sources is not nil
-	Params     []byte          `json:"params"`
-	Timeout    time.Duration   `json:"timeout"`
-	Permissive []string        `json:"permissive"`
-	Entry      string          `json:"entry"` // empty to load only
-	Input      json.RawMessage `json:"input"`
-}
-
 // response is what comes back: exactly one of its parts is set.
 type response struct {
 	Digest string     `json:"digest,omitempty"` // loaded
@@ -61,15 +46,16 @@ type value struct {
 // remote is a policy that an Evaluator holds.
 type remote struct {
 	evaluator Evaluator
-	request   request
+	policy    []byte // as encodePolicy wrote it
 }
 
 func loadRemote(ctx context.Context, cfg Config) (*Policy, error) {
-	r := &remote{evaluator: cfg.Evaluator, request: request{
-		Library: cfg.Library, Defaults: cfg.Defaults, Sources: cfg.Sources, Given: cfg.Sources != nil,
-		Params: cfg.Params, Timeout: cfg.Timeout, Permissive: cfg.Permissive,
-	}}
-	answer, err := r.send(ctx, r.request)
+	text, err := encodePolicy(cfg)
+	if err != nil {
+		return nil, err
+	}
+	r := &remote{evaluator: cfg.Evaluator, policy: text}
+	answer, err := r.send(ctx, "", nil)
 	var failed *evalError
 	switch {
 	case errors.As(err, &failed):
@@ -83,9 +69,7 @@ func loadRemote(ctx context.Context, cfg Config) (*Policy, error) {
 }
 
 func (r *remote) ask(ctx context.Context, e entry, input []byte) (any, error) {
-	req := r.request
-	req.Entry, req.Input = e.pkg, input
-	answer, err := r.send(ctx, req)
+	answer, err := r.send(ctx, e.pkg, input)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +81,10 @@ func (r *remote) ask(ctx context.Context, e entry, input []byte) (any, error) {
 
 // send makes one round trip. Whatever the answer says against the policy comes
 // back as an error.
-func (r *remote) send(ctx context.Context, req request) (response, error) {
-	text, err := json.Marshal(req)
+func (r *remote) send(ctx context.Context, entry string, input []byte) (response, error) {
+	text, err := encodeRequest(r.policy, entry, input)
 	if err != nil {
-		return response{}, fmt.Errorf("writing a request for the policy's evaluator: %w", err)
+		return response{}, err
 	}
 	text, err = r.evaluator.Evaluate(ctx, text)
 	switch {
@@ -150,7 +134,7 @@ func strictJSON(text []byte, into any) error {
 // compiles it once.
 type Server struct {
 	mu     sync.Mutex
-	key    string
+	key    []byte
 	policy *local
 }
 
@@ -167,8 +151,8 @@ func (s *Server) Serve(ctx context.Context, req []byte) []byte {
 func (s *Server) serve(ctx context.Context, text []byte) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var req request
-	if err := strictJSON(text, &req); err != nil {
+	req, err := decodeRequest(text)
+	if err != nil {
 		return response{Failed: "reading the request: " + err.Error()}
 	}
 	l, err := s.load(ctx, req)
@@ -180,7 +164,7 @@ func (s *Server) serve(ctx context.Context, text []byte) response {
 	}
 	for _, e := range entries {
 		if e.pkg == req.Entry {
-			answer, err := l.ask(ctx, e, req.Input)
+			answer, err := l.ask(ctx, e, req.input)
 			if err != nil {
 				return refused(err)
 			}
@@ -192,26 +176,14 @@ func (s *Server) serve(ctx context.Context, text []byte) response {
 
 // load compiles the request's policy, or returns the last one if it is that.
 func (s *Server) load(ctx context.Context, req request) (*local, error) {
-	cfg := Config{
-		Library: req.Library, Defaults: req.Defaults, Sources: req.Sources, Params: req.Params,
-		Timeout: req.Timeout, Permissive: req.Permissive,
-	}
-	if req.Given && cfg.Sources == nil {
-		cfg.Sources = []Source{}
-	}
-	req.Entry, req.Input = "", nil
-	key, err := json.Marshal(req)
-	if err != nil {
-		return nil, err
-	}
-	if s.policy != nil && s.key == string(key) {
+	if s.policy != nil && bytes.Equal(s.key, req.policy) {
 		return s.policy, nil
 	}
-	l, err := loadLocal(ctx, cfg)
+	l, err := loadLocal(ctx, req.cfg)
 	if err != nil {
 		return nil, err
 	}
-	s.key, s.policy = string(key), l
+	s.key, s.policy = bytes.Clone(req.policy), l
 	return l, nil
 }
 

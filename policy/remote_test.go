@@ -154,7 +154,13 @@ func TestEvaluatorThatLies(t *testing.T) {
 
 func TestServeAnswersAnything(t *testing.T) {
 	var s policy.Server
-	for _, request := range []string{"", "{", "[]", `{"entry":"krmsafe.admit"}`, `{"nope":1}`, strings.Repeat("[", 100000), `{"given":true}`} {
+	for _, request := range []string{
+		"", "{", "[]", "{}", "\n", "{}\n", "{}\n{}", "{}\n{}\n", `{"nope":1}` + "\n{}\n", strings.Repeat("[", 100000) + "\n", `{"given":true}` + "\n{}\n",
+		`{}` + "\n" + `{"entry":"krmsafe.admit","bytes":2}` + "\n{}", `{"params":-1}` + "\n{}\n", `{"params":9223372036854775807}` + "\n{}\n",
+		`{"sources":[{"name":"a","bytes":5},{"name":"b","bytes":-5}]}` + "\n12345{}\n", `{"sources":[{"name":"a","bytes":100}],"given":true}` + "\n12345{}\n",
+		policyLine + `{"entry":"krmsafe.admit","bytes":3}` + "\n{}", policyLine + `{"entry":"krmsafe.admit","bytes":1}` + "\n{}",
+		policyLine + `{"entry":"krmsafe.nobody","bytes":2}` + "\n{}", policyLine + `{"entry":"krmsafe.admit","bytes":2}` + "\n{{",
+	} {
 		answer := s.Serve(context.Background(), []byte(request))
 		if !json.Valid(answer) || bytes.Contains(answer, []byte(`"value"`)) {
 			t.Errorf("Serve(%.20q) = %.100q", request, answer)
@@ -162,8 +168,28 @@ func TestServeAnswersAnything(t *testing.T) {
 	}
 }
 
+// policyLine is the first part of a request: a policy that allows nothing.
+const policyLine = `{"sources":[{"name":"a.rego","bytes":36}],"given":true}` + "\npackage krmsafe.admit\nallow := false"
+
+// TestServeTellsPoliciesApart asks one child about one policy twice, and about another.
+func TestServeTellsPoliciesApart(t *testing.T) {
+	var s policy.Server
+	for range 2 { // the second finds it compiled
+		answer := s.Serve(context.Background(), []byte(policyLine+`{"entry":"krmsafe.admit","bytes":2}`+"\n{}"))
+		if want := `{"value":{"json":{"allow":false}}}`; string(answer) != want {
+			t.Errorf("Serve = %s, want %s", answer, want)
+		}
+	}
+	other := strings.Replace(policyLine, "allow := false", "limits := {}  ", 1)
+	answer := s.Serve(context.Background(), []byte(other+`{"entry":"krmsafe.admit","bytes":2}`+"\n{}"))
+	if want := `{"value":{"json":{"limits":{}}}}`; string(answer) != want {
+		t.Errorf("Serve = %s, want %s", answer, want)
+	}
+}
+
 func FuzzServe(f *testing.F) {
-	f.Add([]byte(`{"sources":[{"name":"a.rego","text":"cGFja2FnZSBrcm1zYWZlLmFkbWl0CmFsbG93IDo9IGZhbHNl"}],"given":true,"entry":"krmsafe.admit","input":{}}`))
+	f.Add([]byte(policyLine + `{"entry":"krmsafe.admit","bytes":2}` + "\n{}"))
+	f.Add([]byte(`{"params":2,"library":[{"name":"l","bytes":1}],"sources":[],"given":false}` + "\n#{}" + `{"entry":"","bytes":0}` + "\n"))
 	f.Fuzz(func(t *testing.T, request []byte) {
 		var s policy.Server
 		if answer := s.Serve(context.Background(), request); !json.Valid(answer) {
