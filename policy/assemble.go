@@ -22,19 +22,11 @@ func assemble(cfg Config) (assembly, error) {
 	if cfg.Sources != nil && len(cfg.Sources) == 0 {
 		return assembly{}, emptyError("")
 	}
-	library, err := parse(cfg.Library)
-	if err != nil {
-		return assembly{}, err
-	}
-	defaults, err := parse(cfg.Defaults)
-	if err != nil {
-		return assembly{}, err
-	}
 	own, err := parse(cfg.Sources)
 	if err != nil {
 		return assembly{}, err
 	}
-	modules, isOwn, answered := maps.Clone(library), map[string]bool{}, map[string]bool{}
+	modules, isOwn, answered := map[string]*ast.Module{}, map[string]bool{}, map[string]bool{}
 	for name, m := range own {
 		modules[ownPrefix+name], isOwn[ownPrefix+name] = m, true
 		if e, ok := entryOf(m); ok && len(m.Rules) > 0 {
@@ -44,10 +36,17 @@ func assemble(cfg Config) (assembly, error) {
 	if cfg.Sources != nil && len(answered) == 0 {
 		return assembly{}, nothingAnswered(cfg.Sources, own)
 	}
+	defaults, err := parse(slices.DeleteFunc(slices.Clone(cfg.Defaults), func(s Source) bool { return answered[announced(s.Text)] }))
+	if err != nil {
+		return assembly{}, err
+	}
 	for name, m := range defaults {
 		if e, ok := entryOf(m); ok && !answered[e.pkg] {
 			modules[name] = m
 		}
+	}
+	if err := newShelf(cfg.Library).take(modules); err != nil {
+		return assembly{}, err
 	}
 	return choose(cfg, modules, isOwn)
 }

@@ -19,7 +19,7 @@ func closure(root string, modules map[string]*ast.Module) map[string]*ast.Module
 		wanted = wanted[1:]
 		for _, name := range slices.Sorted(maps.Keys(modules)) {
 			p := packageOf(modules[name])
-			if _, done := reached[name]; done || (want != "" && !within(p, want) && !within(want, p)) {
+			if _, done := reached[name]; done || !meets(want, p) {
 				continue
 			}
 			reached[name] = modules[name]

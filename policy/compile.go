@@ -47,7 +47,7 @@ func parse(sources []Source) (map[string]*ast.Module, error) {
 	options := ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1, Capabilities: capabilities()}
 	for _, source := range sources {
 		if _, twice := modules[source.Name]; twice {
-			return nil, &LoadError{Code: "policy.duplicate", Message: fmt.Sprintf("policy file %q is given twice", source.Name), Hint: "name each file once"}
+			return nil, duplicate(source.Name)
 		}
 		module, err := ast.ParseModuleWithOpts(source.Name, string(source.Text), options)
 		if err != nil {
@@ -60,6 +60,10 @@ func parse(sources []Source) (map[string]*ast.Module, error) {
 		return nil, compileError(complaints)
 	}
 	return modules, nil
+}
+
+func duplicate(name string) error {
+	return &LoadError{Code: "policy.duplicate", Message: fmt.Sprintf("policy file %q is given twice", name), Hint: "name each file once"}
 }
 
 // compile compiles the modules that answer an entry against its schema, in

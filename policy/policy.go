@@ -56,7 +56,8 @@ const DefaultTimeout = 5 * time.Second
 // package ships no Rego.
 type Config struct {
 	// Library is the Rego under data.krmsafe.lib that policies import. Only
-	// these sources may define that package.
+	// these sources may define that package. What a policy cannot reach over its
+	// imports is not looked at.
 	Library []Source
 	// Defaults answer the questions that Sources leave open: where Sources have
 	// no package krmsafe.admit, that of Defaults is used, and the same for
