@@ -153,6 +153,7 @@ func (c *Child) spawn(cfg Config) (parentState, error) {
 		}
 		ready <- started{state, err}
 		if err == nil {
+			awaitEnd(c.cmd.Process.Pid)
 			_ = c.cmd.Wait()
 		}
 	}()

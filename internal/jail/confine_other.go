@@ -67,6 +67,8 @@ func endSignal(state *os.ProcessState) (name string, badSystemCall bool) {
 	return "", false
 }
 
+func awaitEnd(int) {}
+
 func startCommand(cmd *exec.Cmd) error { return cmd.Start() }
 
 // childEnv is the whole environment of every child, whatever the parent's holds.

@@ -17,9 +17,10 @@ const canMap = true
 // MapCode puts what Config.File holds from offset in the place of dst, which must
 // begin at a page and lie in a mapping of its own, without copying it and to be
 // read only. What follows dst in its last page is replaced too. It is called in
-// the child.
+// the child. The pages are mapped as they are read, many at a time: to ask for all
+// of them at once (MAP_POPULATE) is slower, as the kernel then takes them singly.
 func MapCode(dst []byte, offset int64) error {
-	return mapOver(dst, offset, unix.PROT_READ, unix.MAP_POPULATE)
+	return mapOver(dst, offset, unix.PROT_READ, 0)
 }
 
 // MapMemory is MapCode for memory that is written to: what is written stays in

@@ -3,11 +3,13 @@
 package jail
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -108,3 +110,19 @@ func (f fdFile) Write(p []byte) (int, error) {
 	}
 	return done, nil
 }
+
+// awaitEnd waits until the child has ended, and a moment longer. The kernel forgets
+// what /proc has shown of a thread when the thread ends, and of the whole process
+// when it is waited for; done at once by two processors, each spins until the other
+// is through, for as long as that one has no processor.
+func awaitEnd(pid int) {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	time.Sleep(endSlack)
+}
+
+const endSlack = 100 * time.Microsecond
