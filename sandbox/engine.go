@@ -157,6 +157,7 @@ func (m *machine) mapCode(ctx context.Context, head []byte) error {
 	if !engine.give.used() {
 		return errors.New("the engine did not take the compiled code")
 	}
+	engine.give.forget()
 	return nil
 }
 

@@ -188,6 +188,7 @@ type mappedReader struct {
 	code           int64 // length of the code
 	offset         int64 // of the code in the file
 	opened, mapped bool
+	place          []byte // where the code is mapped
 }
 
 func newMappedReader(c *mappedCode, offset int64) *mappedReader {
@@ -206,7 +207,7 @@ func (r *mappedReader) Read(p []byte) (int, error) {
 		if err := jail.MapCode(p, r.offset); err != nil {
 			return 0, err
 		}
-		r.mapped = true
+		r.mapped, r.place = true, p
 		return len(p), nil
 	}
 	return r.suffix.Read(p)
@@ -214,6 +215,11 @@ func (r *mappedReader) Read(p []byte) (int, error) {
 
 // Close does nothing: the file stays mapped.
 func (r *mappedReader) Close() error { return nil }
+
+// forget takes the code out of this process's memory, which comes back page by page
+// as it runs: the engine has read all of it for its checksum, a hundred megabytes of
+// which a run needs few, and which the guest's memory would come on top of.
+func (r *mappedReader) forget() { jail.Forget(r.place) }
 
 // used reports whether the engine has read all of it and compiled nothing itself.
 func (r *mappedReader) used() bool {

@@ -23,6 +23,9 @@ func MapCode([]byte, int64) error { return errNoMap }
 // MapMemory is not to be had here.
 func MapMemory([]byte, int64) error { return errNoMap }
 
+// Forget has nothing to forget here.
+func Forget([]byte) {}
+
 var errNoMap = errors.New("this system cannot map a file into a jailed child")
 
 type idleUse struct{}

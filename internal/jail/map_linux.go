@@ -23,6 +23,13 @@ func MapCode(dst []byte, offset int64) error {
 	return mapOver(dst, offset, unix.PROT_READ, 0)
 }
 
+// Forget takes what MapCode has mapped out of memory until it is read again.
+func Forget(code []byte) {
+	if len(code) > 0 {
+		_ = unix.Madvise(code, unix.MADV_DONTNEED) // a mapping that stays is right too
+	}
+}
+
 // MapMemory is MapCode for memory that is written to: what is written stays in
 // this process.
 func MapMemory(dst []byte, offset int64) error {
