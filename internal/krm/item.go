@@ -3,6 +3,7 @@ package krm
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -88,6 +89,10 @@ func (it *Item) keep(raw []byte, f form) *Item {
 		it.line = it.node.Line
 	}
 	it.node = nil
+	// What is read quickly is cut out of a copy of the whole text, which goes too.
+	for _, of := range []*string{&it.Group, &it.Version, &it.Kind, &it.Namespace, &it.Name, &it.generate, &it.pack} {
+		*of = strings.Clone(*of)
+	}
 	return it
 }
 
