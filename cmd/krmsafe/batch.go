@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/pace"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/policy"
 )
@@ -55,6 +56,9 @@ func (b *batch) run(ctx context.Context) ([]*pipeline.Report, error) {
 	if b.known, err = b.flags.catalog.load(ctx, b.app, b.flags.registry); err != nil {
 		return nil, err
 	}
+	if b.flags.tree.nested {
+		pace.Begin(steadyHeap, 100) // with many packages it is not over soon
+	}
 	if err := b.prepare(); err != nil {
 		return nil, err
 	}
@@ -74,14 +78,38 @@ func (b *batch) run(ctx context.Context) ([]*pipeline.Report, error) {
 	return b.reports, nil
 }
 
+// steadyHeap is about what a run over one package needs: many take little more.
+const steadyHeap = 16 << 20
+
 // lookAhead fetches and verifies the modules that come later while the first one
-// runs. What it gives ends it.
+// runs, a few at a time. What it gives ends it.
 func (b *batch) lookAhead(ctx context.Context, s *session) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
+	later := make(chan pipeline.Request)
 	var running sync.WaitGroup
-	for _, st := range b.steps[1:] {
-		running.Go(func() { s.prefetch(ctx, st.req) })
+	for range min(len(b.steps)-1, 4) {
+		running.Go(func() {
+			for req := range later {
+				s.prefetch(ctx, req)
+			}
+		})
 	}
+	running.Go(func() {
+		defer close(later)
+		seen := map[[2]string]bool{}
+		for _, st := range b.steps[1:] {
+			name := [2]string{st.req.Image, st.req.File}
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			select {
+			case later <- st.req:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 	return func() {
 		cancel()
 		running.Wait()
