@@ -39,6 +39,7 @@ var sections = []section{
 	{"fuel", "metering, paired with the same engine without it", fuelSection},
 	{"host", "what krmsafe does with a ResourceList around a function, paired with kyaml", hostSection},
 	{"functions", "functions of every kind on small and large inputs, paired with the peers", functionsSection},
+	{"many", "many packages, and many functions on one, by krmsafe run", manySection},
 	{"build", "kustomizations with functions, paired with a stock kustomize that starts krmsafe for each", buildSection},
 }
 
