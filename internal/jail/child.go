@@ -184,7 +184,7 @@ func (c *Child) exec(cfg Config) error {
 		c.cmd.Args = append(c.cmd.Args, fileArg)
 		c.cmd.ExtraFiles = []*os.File{cfg.File} // becomes descriptor fileFD
 	}
-	if err := startCommand(c.cmd); err != nil {
+	if err := c.cmd.Start(); err != nil {
 		closeAll(files[:])
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 )
 
@@ -71,8 +70,6 @@ func endSignal(state *os.ProcessState) (name string, badSystemCall bool) {
 }
 
 func awaitEnd(int) {}
-
-func startCommand(cmd *exec.Cmd) error { return cmd.Start() }
 
 // childEnv is the whole environment of every child, whatever the parent's holds.
 func childEnv(cfg Config) []string { return []string{processors(cfg), "GOTRACEBACK=none"} }

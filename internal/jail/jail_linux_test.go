@@ -67,17 +67,6 @@ func TestFullJailHolds(t *testing.T) {
 	}
 }
 
-// A program that only root may execute has children that begin as root, where its
-// user is root: they cease to be it themselves.
-func TestChildThatBeginsAsRoot(t *testing.T) {
-	t.Cleanup(jail.StayRoot())
-	c := bounded(t, roleEcho)
-	defer end(c)
-	if r := c.Report(); !r.Complete() {
-		t.Errorf("Report() = %+v, want a full jail", r)
-	}
-}
-
 // A child that was taken over must not get a byte, whatever it claims. Layers
 // that another one brings along are left out together with it. What no file
 // under /proc tells is not among them: TestEachLayerAlone tries those.
@@ -89,7 +78,6 @@ func TestClaimedLayersAreNotBelieved(t *testing.T) {
 		{jail.LayerSeccomp, jail.LayerSeccomp},
 	} {
 		t.Run(tc.want, func(t *testing.T) {
-			t.Cleanup(jail.StayRoot())
 			if tc.want == jail.LayerNoNewPrivs && noNewPrivs() {
 				t.Log("this process has no_new_privs already, and so has every child")
 				return

@@ -10,14 +10,6 @@ func Skip(layer string) { skipped[layer] = true }
 // Lack makes a child leave a layer out and say so, as on a kernel without it.
 func Lack(layer string) { lacking[layer] = true }
 
-// StayRoot lets children of this process begin as root where it is root, as those of
-// a program do that only root may execute, until undo.
-func StayRoot() (undo func()) {
-	before := everybody
-	everybody = 1 << 31 // which no mode has
-	return func() { everybody = before }
-}
-
 // Lock takes on all of Landlock, whose parts cannot be had alone.
 func Lock() error {
 	abi, err := landlockABI()

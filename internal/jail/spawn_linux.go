@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"syscall"
 	"time"
 
@@ -25,37 +24,12 @@ func childEnv(cfg Config) []string {
 	return []string{processors(cfg), "GOTRACEBACK=none", "GODEBUG=containermaxprocs=0,updatemaxprocs=0"}
 }
 
+// childAttr leaves the user as it is: a child that root starts as nobody could be
+// traced by any process of nobody's until it has made itself untraceable. One that
+// is root first, and ceases to be it, is untraceable from then on (setresuid(2)).
 func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
-
-// startCommand starts the child. Where root does, the child is nobody from its first
-// instruction, as long as nobody may execute the program and read what the kernel
-// shows of it; a child that begins as root ceases to be it before all else, which
-// takes a signal to each of its threads.
-func startCommand(cmd *exec.Cmd) error {
-	if unix.Geteuid() == 0 && nobodyMayRun(cmd.Path) {
-		as := *cmd
-		attr := *cmd.SysProcAttr
-		attr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
-		as.SysProcAttr = &attr
-		if as.Start() == nil {
-			*cmd = as
-			return nil
-		}
-	}
-	return cmd.Start()
-}
-
-// nobodyMayRun reports whether a program is one that everybody may read and execute.
-func nobodyMayRun(path string) bool {
-	var st unix.Stat_t
-	return unix.Stat(path, &st) == nil && st.Mode&everybody == everybody
-}
-
-// everybody is the right of others to read and execute a file. Nothing but
-// export_test.go changes it, for children that begin as root.
-var everybody uint32 = 0o005
 
 // peakBytes is a process's largest resident set, or 0 if it has ended. What
 // wait(2) tells would count the parent's own, which the child had before exec.
