@@ -64,6 +64,9 @@ func buildSection(ctx context.Context, b *bench) error {
 		}
 	}
 	b.keep("build", figures)
+	if one, ten := figures["build-stamp/1"], figures["build-stamp/10"]; one != nil && ten != nil {
+		b.aim(target{Name: "build-stamp: ten functions in one build to one, CPU", Bound: 3}, ten[0].ratio(cpu, one[0], cpu))
+	}
 	return t.Flush()
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -48,7 +50,11 @@ type wazeroRunner struct {
 }
 
 func newWazero(ctx context.Context, module []byte, met *fuel.Metered) (*wazeroRunner, error) {
-	r := &wazeroRunner{met: met, rt: wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithDebugInfoEnabled(false))}
+	return newWazeroWith(ctx, wazero.NewRuntimeConfigCompiler(), module, met)
+}
+
+func newWazeroWith(ctx context.Context, config wazero.RuntimeConfig, module []byte, met *fuel.Metered) (*wazeroRunner, error) {
+	r := &wazeroRunner{met: met, rt: wazero.NewRuntimeWithConfig(ctx, config.WithDebugInfoEnabled(false))}
 	wasi_snapshot_preview1.MustInstantiate(ctx, r.rt)
 	if met != nil {
 		module = met.Module
@@ -57,6 +63,35 @@ func newWazero(ctx context.Context, module []byte, met *fuel.Metered) (*wazeroRu
 	mod, err := r.rt.CompileModule(ctx, module)
 	r.mod, r.took = mod, cpuTime()-start
 	return r, err
+}
+
+// machineCode is how many bytes of machine code a module compiles to, as they are
+// written to a cache.
+func machineCode(ctx context.Context, dir string, module []byte, met *fuel.Metered) (bytes int64, err error) {
+	if dir, err = os.MkdirTemp(dir, "code"); err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	cache, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, cache.Close(ctx)) }()
+	r, err := newWazeroWith(ctx, wazero.NewRuntimeConfigCompiler().WithCompilationCache(cache), module, met)
+	if err != nil {
+		return 0, err
+	}
+	r.close(ctx)
+	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			var info fs.FileInfo
+			if info, err = e.Info(); err == nil {
+				bytes = max(bytes, info.Size()) // the other one is that of the host's functions
+			}
+		}
+		return err
+	})
+	return bytes, err
 }
 
 func (r *wazeroRunner) compiled() time.Duration   { return r.took }

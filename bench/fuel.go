@@ -27,7 +27,7 @@ func fuelSection(ctx context.Context, b *bench) error {
 			b.note(k.name, err.Error())
 			continue
 		}
-		if err := r.measure(ctx, module, b.Rounds, b.Peers); err != nil {
+		if err := r.measure(ctx, b.work, module, b.Rounds, b.Peers); err != nil {
 			return fmt.Errorf("%s: %w", k.name, err)
 		}
 		if r.PeerNotMeasured != "" {
@@ -49,6 +49,7 @@ type metering struct {
 	MBPerSecond   float64 `json:"instrumentMBPerSecond"`
 	Growth        float64 `json:"moduleGrowth"`
 	CompileGrowth float64 `json:"compileGrowth,omitempty"`
+	CodeGrowth    float64 `json:"machineCodeGrowth,omitempty"`
 }
 
 // meterFunctions measures how fast whole functions are metered, and how they grow.
@@ -77,7 +78,7 @@ func meterFunctions(ctx context.Context, b *bench) error {
 		b.aim(target{Name: "fuel: metering " + k.name + ", MB/s", Bound: 150, AtLeast: true}, m.MBPerSecond)
 		b.aim(target{Name: "fuel: growth of the module " + k.name, Bound: 1.10}, m.Growth)
 		if !b.Quick {
-			if m.CompileGrowth, err = compileGrowth(ctx, module, met); err != nil {
+			if m.CompileGrowth, m.CodeGrowth, err = compileGrowth(ctx, b.work, module, met); err != nil {
 				return err
 			}
 			b.aim(target{Name: "fuel: growth of the time to compile " + k.name, Bound: 1.10}, m.CompileGrowth)
@@ -90,13 +91,13 @@ func meterFunctions(ctx context.Context, b *bench) error {
 	}
 	fmt.Fprintln(b.w)
 	t := b.table()
-	fmt.Fprintln(t, "function\tmodule MB\tmetered MB/s\tmodule\tcompile\t")
+	fmt.Fprintln(t, "function\tmodule MB\tmetered MB/s\tmodule\tcompile\tmachine code\t")
 	for _, m := range all {
-		compile := "-"
+		compile, code := "-", "-"
 		if m.CompileGrowth > 0 {
-			compile = times(m.CompileGrowth)
+			compile, code = times(m.CompileGrowth), times(m.CodeGrowth)
 		}
-		fmt.Fprintf(t, "%s\t%.2f\t%.0f\t%.3f\t%s\t\n", m.Kind, float64(m.Bytes)/1e6, m.MBPerSecond, m.Growth, compile)
+		fmt.Fprintf(t, "%s\t%.2f\t%.0f\t%.3f\t%s\t%s\t\n", m.Kind, float64(m.Bytes)/1e6, m.MBPerSecond, m.Growth, compile, code)
 	}
 	return t.Flush()
 }

@@ -29,10 +29,11 @@ type result struct {
 	WasmtimeFuel    uint64  `json:"wasmtimeFuel"`
 	Growth          float64 `json:"moduleGrowth"`
 	CompileGrowth   float64 `json:"compileGrowth"`
+	CodeGrowth      float64 `json:"machineCodeGrowth"`
 	MBPerSecond     float64 `json:"instrumentMBPerSecond"`
 }
 
-func (r *result) measure(ctx context.Context, module []byte, rounds int, peers bool) error {
+func (r *result) measure(ctx context.Context, dir string, module []byte, rounds int, peers bool) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	met, speed, err := instrument(module)
@@ -52,7 +53,7 @@ func (r *result) measure(ctx context.Context, module []byte, rounds int, peers b
 		return err
 	}
 	defer metered.close(ctx)
-	if r.CompileGrowth, err = compileGrowth(ctx, module, met); err != nil {
+	if r.CompileGrowth, r.CodeGrowth, err = compileGrowth(ctx, dir, module, met); err != nil {
 		return err
 	}
 	all := []runner{plain, metered}
@@ -72,25 +73,32 @@ func (r *result) measure(ctx context.Context, module []byte, rounds int, peers b
 	return r.rounds(ctx, all, rounds)
 }
 
-// compileGrowth compiles both modules in turn, until each has taken half a
-// second, and compares the sums.
-func compileGrowth(ctx context.Context, module []byte, met *fuel.Metered) (float64, error) {
-	var plain, metered time.Duration
-	for plain < time.Second/2 {
+// compileGrowth compiles both modules in turn, three times at least and until the plain
+// one has taken a second, and gives the median of the ratios, and that of the machine
+// code's sizes.
+func compileGrowth(ctx context.Context, dir string, module []byte, met *fuel.Metered) (growth, code float64, err error) {
+	var sizes [2]int64 // this warms up as well
+	for i, m := range []*fuel.Metered{nil, met} {
+		if sizes[i], err = machineCode(ctx, dir, module, m); err != nil {
+			return 0, 0, err
+		}
+	}
+	var plain, metered []float64
+	for spent := 0.0; len(plain) < 3 || spent < 1; spent += plain[len(plain)-1] {
 		for _, m := range []struct {
-			met *fuel.Metered
-			sum *time.Duration
+			met  *fuel.Metered
+			took *[]float64
 		}{{nil, &plain}, {met, &metered}} {
 			runtime.GC()
 			r, err := newWazero(ctx, module, m.met)
 			if err != nil {
-				return 0, err
+				return 0, 0, err
 			}
-			*m.sum += r.compiled()
+			*m.took = append(*m.took, r.compiled().Seconds())
 			r.close(ctx)
 		}
 	}
-	return metered.Seconds() / plain.Seconds(), nil
+	return pairs(metered, plain), float64(sizes[1]) / float64(sizes[0]), nil
 }
 
 // rounds runs the engines in turn and keeps medians.
@@ -140,7 +148,7 @@ func (r *result) line() string {
 // table prints all results and their summary.
 func table(w io.Writer, results []*result) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "kernel\twazero ms\tmetered ms\tratio\twasmtime ms\twith fuel ms\tratio\tfuel/v1\twasmtime fuel\tmodule\tcompile\tMB/s\t")
+	fmt.Fprintln(t, "kernel\twazero ms\tmetered ms\tratio\twasmtime ms\twith fuel ms\tratio\tfuel/v1\twasmtime fuel\tmodule\tcompile\tcode\tMB/s\t")
 	product, n, below, worst := 1.0, 0, 0, 0.0
 	compared := 0
 	for _, r := range results {
@@ -152,8 +160,8 @@ func table(w io.Writer, results []*result) {
 		if r.PeerNotMeasured == "" {
 			peer = []any{fmt.Sprintf("%.1f", r.WasmtimeMS), fmt.Sprintf("%.1f", r.WasmtimeFMS), fmt.Sprintf("%.3f", r.WasmtimeRatio), r.WasmtimeFuel}
 		}
-		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.3f\t%v\t%v\t%v\t%d\t%v\t%.3f\t%.2f\t%.0f\t\n", r.Kernel, r.PlainMS, r.MeteredMS, r.Ratio,
-			peer[0], peer[1], peer[2], r.Fuel, peer[3], r.Growth, r.CompileGrowth, r.MBPerSecond)
+		fmt.Fprintf(t, "%s\t%.1f\t%.1f\t%.3f\t%v\t%v\t%v\t%d\t%v\t%.3f\t%.2f\t%.2f\t%.0f\t\n", r.Kernel, r.PlainMS, r.MeteredMS, r.Ratio,
+			peer[0], peer[1], peer[2], r.Fuel, peer[3], r.Growth, r.CompileGrowth, r.CodeGrowth, r.MBPerSecond)
 		product *= r.Ratio
 		worst = max(worst, r.Ratio)
 		n++
