@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -39,11 +40,19 @@ rego.metadata.rule rego.metadata.chain
 `
 
 // capabilities returns what a policy may use of Rego. It is new on each call,
-// for a compiler may keep it.
+// for a compiler may keep it, and add to its lists.
 func capabilities() *ast.Capabilities {
-	allowed := strings.Fields(builtins)
+	c := *allowed()
+	return &c
+}
+
+// allowed is the same without room in its lists, so that who adds to one has his
+// own.
+var allowed = sync.OnceValue(func() *ast.Capabilities {
+	names := strings.Fields(builtins)
 	c := ast.CapabilitiesForThisVersion()
-	c.Builtins = slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool { return !slices.Contains(allowed, b.Name) })
+	c.Builtins = slices.Clip(slices.DeleteFunc(c.Builtins, func(b *ast.Builtin) bool { return !slices.Contains(names, b.Name) }))
+	c.FutureKeywords, c.Features, c.WasmABIVersions = slices.Clip(c.FutureKeywords), slices.Clip(c.Features), slices.Clip(c.WasmABIVersions)
 	c.AllowNet = []string{}
 	return c
-}
+})

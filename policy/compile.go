@@ -4,23 +4,26 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // An entry is one of the two questions that a policy answers.
 type entry struct {
-	pkg    string   // package that answers, without "data."
-	keys   []string // rules it may define
+	pkg  string   // package that answers, without "data."
+	keys []string // rules it may define
+	// schema is of the input. It must not be changed.
 	schema func() map[string]any
 	decode func(any) Decision
 }
 
 var (
-	admitEntry  = entry{pkg: "krmsafe.admit", keys: admitKeys, schema: FactsSchema, decode: decodeAdmit}
-	outputEntry = entry{pkg: "krmsafe.output", keys: outputKeys, schema: ChangesSchema, decode: decodeOutput}
+	admitEntry  = entry{pkg: "krmsafe.admit", keys: admitKeys, schema: sync.OnceValue(func() map[string]any { return bare.of(reflect.TypeFor[Facts](), "") }), decode: decodeAdmit}
+	outputEntry = entry{pkg: "krmsafe.output", keys: outputKeys, schema: sync.OnceValue(func() map[string]any { return bare.of(reflect.TypeFor[Changes](), "") }), decode: decodeOutput}
 	entries     = []entry{admitEntry, outputEntry}
 )
 

@@ -56,6 +56,7 @@ func (q *question) ask(ctx context.Context, input []byte, timeout time.Duration)
 	}
 	done := make(chan answer, 1)
 	go func() {
+		ample()
 		results, err := q.query.Eval(ctx, rego.EvalParsedInput(document))
 		done <- answer{results, err}
 	}()

@@ -23,6 +23,7 @@ type local struct {
 }
 
 func loadLocal(ctx context.Context, cfg Config) (*local, error) {
+	ample()
 	params, err := decodeParams(cfg.Params)
 	if err != nil {
 		return nil, err
