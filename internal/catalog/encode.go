@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -85,10 +84,10 @@ func (w *writer) version(f Function) {
 }
 
 // plain is text that is a string without quotes: two letters or more, so that it is no number, and none of YAML's words.
-var plain = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*[./_@:-][A-Za-z0-9./_@:-]*[A-Za-z0-9]$|^[A-Z][a-z]+[A-Z][A-Za-z0-9]*$|^v[0-9][a-z0-9]*$`)
+var plain = lazy(`^[A-Za-z][A-Za-z0-9]*[./_@:-][A-Za-z0-9./_@:-]*[A-Za-z0-9]$|^[A-Z][a-z]+[A-Z][A-Za-z0-9]*$|^v[0-9][a-z0-9]*$`)
 
 func scalar(s string) string {
-	if plain.MatchString(s) {
+	if plain().MatchString(s) {
 		return s
 	}
 	var b bytes.Buffer

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,10 +129,10 @@ func (p *parser) root(root krm.Place) error {
 // What names a functionConfig must be spelled in the one way that an API server takes, and its group must be a domain: the
 // groups of Kubernetes itself, and those that steer tools, are nobody's functions.
 var (
-	plainKind    = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
-	plainGroup   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
-	plainVersion = regexp.MustCompile(`^[a-z][a-z0-9]{0,62}$`)
-	hexDigest    = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	plainKind    = lazy(`^[A-Z][A-Za-z0-9]{0,62}$`)
+	plainGroup   = lazy(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
+	plainVersion = lazy(`^[a-z][a-z0-9]{0,62}$`)
+	hexDigest    = lazy(`^[0-9a-f]{64}$`)
 )
 
 var steeringGroups = []string{"kustomize.config.k8s.io", "kpt.dev", "config.kubernetes.io"}
@@ -141,15 +140,15 @@ var steeringGroups = []string{"kustomize.config.k8s.io", "kpt.dev", "config.kube
 // GVK checks what a function is asked for by: "" where it may be in a catalog, else why not.
 func GVK(group, version, kind string) string {
 	switch {
-	case !plainGroup.MatchString(group) || len(group) > 253:
+	case !plainGroup().MatchString(group) || len(group) > 253:
 		return fmt.Sprintf("the group %q is not a domain name in small letters", short(group))
 	case slices.Contains(steeringGroups, group):
 		return fmt.Sprintf("the group %q steers tools", group)
-	case !plainKind.MatchString(kind):
+	case !plainKind().MatchString(kind):
 		return fmt.Sprintf("the kind %q is not a capital letter and then letters and digits", short(kind))
 	case strings.HasSuffix(kind, "List"):
 		return fmt.Sprintf("the kind %q ends as that of a list", kind)
-	case !plainVersion.MatchString(version):
+	case !plainVersion().MatchString(version):
 		return fmt.Sprintf("the version %q is not small letters and digits", short(version))
 	}
 	return ""
@@ -265,7 +264,7 @@ func (p *parser) wasip1(f *Function, at krm.Place) error {
 		return err
 	}
 	if sum != "" {
-		if !hexDigest.MatchString(sum) {
+		if !hexDigest().MatchString(sum) {
 			return p.errorf(at, "digest", "", "sha256 of %q is not 64 small hexadecimal digits", f.String())
 		}
 		f.ModuleDigest = "sha256:" + sum
@@ -298,7 +297,7 @@ func (p *parser) signer(f *Function, at krm.Place) error {
 	}
 	hex, isKey := strings.CutPrefix(s.Key, "sha256:")
 	switch {
-	case s.Key != "" && (s.Issuer != "" || s.Identity != "" || !isKey || !hexDigest.MatchString(hex)),
+	case s.Key != "" && (s.Issuer != "" || s.Identity != "" || !isKey || !hexDigest().MatchString(hex)),
 		s.Key == "" && (s.Issuer == "" || s.Identity == ""):
 		return p.errorf(at, "signer", `write {issuer: URL, identity: NAME}, or {key: "sha256:…"} as krmsafe verify shows it`, "a signer of %q is neither an identity with its issuer nor a key's digest", f.String())
 	case len(f.Signers) == MaxSigners:

@@ -172,7 +172,7 @@ func (v *vetting) patch(text string) error {
 		if len(doc.Content) > 0 && doc.Content[0].Kind == yaml.MappingNode {
 			// With a target, a patch may have another apiVersion than what it changes.
 			version, kind := child(doc.Content[0], "apiVersion"), child(doc.Content[0], "kind")
-			if version != nil && !plainAPIVersion(version.Value) || kind != nil && !plainKind.MatchString(kind.Value) {
+			if version != nil && !plainAPIVersion(version.Value) || kind != nil && !plainKind().MatchString(kind.Value) {
 				return v.refuse("function_folder", "", "a patch of functions has an apiVersion or kind that is not one of a Kubernetes object")
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
@@ -64,7 +63,7 @@ const Repository = "git::"
 
 // fetched is what git notes of what it fetched: the commit, and of which address, which it writes without credentials and
 // without .git at its end.
-var fetched = regexp.MustCompile(`^[0-9a-f]{40,64}\t[^\t\n]*\t(?:(?:[a-z-]+ )*'[^ \t\n]*' of )?([^ \t\n']+)\n`)
+var fetched = lazy(`^[0-9a-f]{40,64}\t[^\t\n]*\t(?:(?:[a-z-]+ )*'[^ \t\n]*' of )?([^ \t\n']+)\n`)
 
 // origin is the address that a clone was fetched from. The tree cannot write where git notes it.
 func origin(clone string) string {
@@ -78,7 +77,7 @@ func origin(clone string) string {
 	if err != nil {
 		return unknown
 	}
-	found := fetched.FindSubmatch(text)
+	found := fetched().FindSubmatch(text)
 	if found == nil {
 		return unknown
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"sigs.k8s.io/kustomize/api/konfig"
@@ -155,17 +154,17 @@ func (v *vetting) resources(data []byte, final bool) error {
 // The parts of a configuration's name are those of a path in which kustomize looks for a program to run, before it looks
 // for anything else. None of them can leave it.
 var (
-	plainGroup   = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`)
-	plainVersion = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*$`)
-	plainKind    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
+	plainGroup   = lazy(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`)
+	plainVersion = lazy(`^[A-Za-z0-9][A-Za-z0-9-]*$`)
+	plainKind    = lazy(`^[A-Za-z][A-Za-z0-9]*$`)
 )
 
 func plainAPIVersion(s string) bool {
 	group, version, found := strings.Cut(s, "/")
 	if !found {
-		return plainVersion.MatchString(s)
+		return plainVersion().MatchString(s)
 	}
-	return plainGroup.MatchString(group) && plainVersion.MatchString(version)
+	return plainGroup().MatchString(group) && plainVersion().MatchString(version)
 }
 
 // function vets one configuration as kustomize reads it. Where it is not final it may still be patched; what it then is,
@@ -182,7 +181,7 @@ func (v *vetting) function(r *resource.Resource, final bool) error {
 	if id.Group == "" && id.Version == konfig.BuiltinPluginApiVersion {
 		return v.builtin(o, id.Kind)
 	}
-	if id.Group != "" && !plainGroup.MatchString(id.Group) || !plainVersion.MatchString(id.Version) || !plainKind.MatchString(id.Kind) {
+	if id.Group != "" && !plainGroup().MatchString(id.Group) || !plainVersion().MatchString(id.Version) || !plainKind().MatchString(id.Kind) {
 		return v.refuse("function_config", "give it an apiVersion GROUP/VERSION and a kind of letters and digits",
 			"its apiVersion %q and kind %q are not those of a Kubernetes object", short(r.GetApiVersion()), short(id.Kind))
 	}
@@ -221,10 +220,10 @@ func (v *vetting) builtin(o *object, kind string) error {
 }
 
 // scheme begins what kustomize may take for a repository or an address.
-var scheme = regexp.MustCompile(`(?i)^(git::|[a-z][a-z0-9+.-]*:|github\.com|[a-z][a-z0-9-]*@)`)
+var scheme = lazy(`(?i)^(git::|[a-z][a-z0-9+.-]*:|github\.com|[a-z][a-z0-9-]*@)`)
 
 // remote reports whether kustomize could take a path for something that is not a file, and errs on that side.
-func remote(path string) bool { return scheme.MatchString(path) || strings.Contains(path, "://") }
+func remote(path string) bool { return scheme().MatchString(path) || strings.Contains(path, "://") }
 
 // repository vets a resource or component that may be a repository: kustomize gives its parts to git as arguments.
 func (v *vetting) repository(path string) error {
