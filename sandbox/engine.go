@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 
 	"github.com/tetratelabs/wazero"
@@ -40,6 +41,9 @@ type machine struct {
 }
 
 func newMachine(j job, stderr func([]byte) error) *machine {
+	if j.way != wayMapped {
+		debug.SetGCPercent(100) // whatever the program began with: compiling must not fill all that it may have
+	}
 	return &machine{
 		job:    j,
 		stdout: cappedWriter{limit: j.limits.OutputBytes},
