@@ -48,7 +48,7 @@ func UnlikeFlags() []string {
 			walk(sub)
 		}
 	}
-	walk((&app{}).root())
+	walk((&app{}).root(nil))
 	slices.Sort(out)
 	return out
 }
@@ -79,3 +79,12 @@ func Tightens(name, value, configured string) error {
 
 // WriteFolder is how a build writes to a folder.
 var WriteFolder = writeFolder
+
+// Verbs are the verbs that a command line leads to.
+func Verbs(args ...string) []string {
+	var names []string
+	for _, verb := range (&app{}).verbs(args) {
+		names = append(names, verb.Name())
+	}
+	return names
+}

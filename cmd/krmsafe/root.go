@@ -33,7 +33,7 @@ type app struct {
 // and returns the exit code.
 func run(ctx context.Context, args []string, std streams, getenv func(string) string, at places) int {
 	a := &app{streams: std, getenv: getenv, places: at, self: args[0]}
-	root := a.root() //nolint:contextcheck // verbs take the context from cobra when they run
+	root := a.root(args[1:]) //nolint:contextcheck // verbs take the context from cobra when they run
 	root.SetArgs(args[1:])
 	if err := root.ExecuteContext(ctx); err != nil {
 		return a.fail(err)
@@ -41,7 +41,10 @@ func run(ctx context.Context, args []string, std streams, getenv func(string) st
 	return a.code
 }
 
-func (a *app) root() *cobra.Command {
+// root is the command with its verbs. Of those it has all, or only the one that
+// the command line begins with: to describe the flags of eighteen verbs takes longer
+// than to read a ResourceList.
+func (a *app) root(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "krmsafe",
 		Short: "run signed, policy-checked KRM functions in a WebAssembly sandbox",
@@ -71,9 +74,49 @@ Without a verb, and with a ResourceList on standard input, it is krmsafe exec.`,
 		message, _, _ := strings.Cut(err.Error(), ": strconv.") // how Go says it
 		return &pipeline.UsageError{Message: message, Hint: cmd.CommandPath() + " --help lists the flags"}
 	})
-	root.AddCommand(a.runCommand(), a.buildCommand(), a.inspectCommand(), a.verifyCommand(), a.pullCommand(), a.pushCommand(), a.lockCommand(), a.migrateCommand(), a.catalogCommand(), a.trustCommand(), a.policyCommand(), a.execCommand(), a.shimCommand(), a.dockerCommand(), a.dockerShimCommand(), a.configCommand(), a.cacheCommand(), a.versionCommand())
+	root.AddCommand(a.verbs(args)...)
 	root.SetHelpCommand(helpCommand())
 	return root
+}
+
+// verbs are the verbs that args may need. A verb that is made must have the name
+// under which it stands here, or all are made: see TestVerbsAreFoundByName.
+func (a *app) verbs(args []string) []*cobra.Command {
+	makers := []struct {
+		name string
+		make func() *cobra.Command
+	}{
+		{"run", a.runCommand},
+		{"build", a.buildCommand},
+		{"inspect", a.inspectCommand},
+		{"verify", a.verifyCommand},
+		{"pull", a.pullCommand},
+		{"push", a.pushCommand},
+		{"lock", a.lockCommand},
+		{"migrate", a.migrateCommand},
+		{"catalog", a.catalogCommand},
+		{"trust", a.trustCommand},
+		{"policy", a.policyCommand},
+		{"exec", a.execCommand},
+		{"shim", a.shimCommand},
+		{"docker", a.dockerCommand},
+		{"docker-shim", a.dockerShimCommand},
+		{"config", a.configCommand},
+		{"cache", a.cacheCommand},
+		{"version", a.versionCommand},
+	}
+	var all []*cobra.Command
+	for _, m := range makers {
+		if len(args) > 0 && args[0] == m.name {
+			if verb := m.make(); verb.Name() == m.name {
+				return []*cobra.Command{verb}
+			}
+		}
+	}
+	for _, m := range makers {
+		all = append(all, m.make())
+	}
+	return all
 }
 
 // helpCommand is cobra's, but for a verb that does not exist: that is a usage
