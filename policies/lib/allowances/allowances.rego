@@ -128,20 +128,16 @@ _string_maps := {"labels", "annotations"}
 # of one of its entries, that leaves strings there or nothing.
 _strings_at(c, i) if {
 	c.path[i] in _string_maps
-	count(c.path) <= i + 2
+	_strings_left(c, count(c.path) - i)
+}
+
+_strings_left(c, 2) if is_string(c.after)
+
+_strings_left(c, 1) if _strings(c.after)
+
+_strings_left(c, n) if {
+	n <= 2
 	c.op == "remove"
-}
-
-_strings_at(c, i) if {
-	c.path[i] in _string_maps
-	count(c.path) == i + 1
-	_strings(c.after)
-}
-
-_strings_at(c, i) if {
-	c.path[i] in _string_maps
-	count(c.path) == i + 2
-	is_string(c.after)
 }
 
 _strings(value) if {

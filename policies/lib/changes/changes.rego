@@ -121,12 +121,23 @@ _same_but_namespace(a, b) if {
 #   id: output.protected
 #   remedy: keep the resource from the function (--exclude-kind), or list its kind in changes.protected of your policy (--policy)
 protected contains r if {
-	some c in input.changes
-	is_protected(c.resource)
+	some c in _of(_protected_kinds)
 	not _whole_removal(c)
 	not granted(input.granted.protected, c.resource)
 	r := reason.new(rego.metadata.rule(), sprintf("%s is %s, and its kind is protected", [name(c.resource), _where(c)]))
 }
+
+_protected_kinds := {k |
+	some k in _kinds
+	is_protected({"group": k[0], "kind": k[1]})
+}
+
+# The kinds of what changed: they are few where the changes are many.
+_kinds := {[c.resource.group, c.resource.kind] | some c in input.changes}
+
+_of(kinds) := [] if count(kinds) == 0
+
+_of(kinds) := [c | some c in input.changes; [c.resource.group, c.resource.kind] in kinds] if count(kinds) > 0
 
 # METADATA
 # title: Kinds that give power over a cluster or hold what is secret
@@ -262,15 +273,25 @@ _keys(value) := {key | some key, _ in value} if value != null
 #   id: output.kind
 #   remedy: return each object on its own, and no Kustomization, Component, Kptfile or List
 forbidden_kind contains r if {
-	some c in input.changes
+	some c in _of(_steering_kinds)
 	_steers(c)
 	not _whole_removal(c)
 	r := reason.new(rego.metadata.rule(), sprintf("%s is %s", [name(c.resource), _done(c)]))
 }
 
-_steers(c) if c.resource.group in {"kustomize.config.k8s.io", "config.kubernetes.io", "config.k8s.io"}
+# Those of which _steers may hold.
+_steering_kinds := {k |
+	some k in _kinds
+	true in {k[0] in _steering_groups, k[1] in _steering_types, endswith(k[1], "List")}
+}
 
-_steers(c) if c.resource.kind in {"Kustomization", "Component", "Kptfile", "ResourceList", "List"}
+_steers(c) if c.resource.group in _steering_groups
+
+_steers(c) if c.resource.kind in _steering_types
+
+_steering_groups := {"kustomize.config.k8s.io", "config.kubernetes.io", "config.k8s.io"}
+
+_steering_types := {"Kustomization", "Component", "Kptfile", "ResourceList", "List"}
 
 # kustomize takes any kind that ends in List for one, if it has items.
 _steers(c) if {
@@ -322,17 +343,17 @@ _misplaced contains message if {
 }
 
 _misplaced contains message if {
-	some c in input.changes
-	_moves(c, c.path[2])
-	c.path[2] in path_keys
+	some [c, key] in _reserved_keys
+	key in path_keys
+	_moves(c, key)
 	not _plain(c.after)
 	message := sprintf("%s is moved to %s", [name(c.resource), json.marshal(c.after)])
 }
 
 _misplaced contains message if {
-	some c in input.changes
-	_moves(c, c.path[2])
-	c.path[2] in index_keys
+	some [c, key] in _reserved_keys
+	key in index_keys
+	_moves(c, key)
 	not _small_index(c.after)
 	message := sprintf("%s is moved to the index %s of its file", [name(c.resource), json.marshal(c.after)])
 }
