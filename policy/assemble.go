@@ -45,27 +45,28 @@ func assemble(cfg Config) (assembly, error) {
 			modules[name] = m
 		}
 	}
-	if err := newShelf(cfg.Library).take(modules); err != nil {
+	used := uses{}
+	if err := newShelf(cfg.Library).take(modules, used); err != nil {
 		return assembly{}, err
 	}
-	return choose(cfg, modules, isOwn)
+	return choose(cfg, modules, isOwn, used)
 }
 
 // choose splits the modules by the questions that they answer.
-func choose(cfg Config, modules map[string]*ast.Module, isOwn map[string]bool) (assembly, error) {
+func choose(cfg Config, modules map[string]*ast.Module, isOwn map[string]bool, refs uses) (assembly, error) {
 	if twice := checkTwice(modules); len(twice) > 0 {
 		return assembly{}, compileError(twice)
 	}
 	set, used := assembly{modules: map[string]map[string]*ast.Module{}}, map[string]bool{}
 	var complaints []Position
 	for _, e := range entries {
-		reached := closure(e.pkg, modules)
+		reached := closure(e.pkg, modules, refs)
 		set.modules[e.pkg] = reached
 		for name := range reached {
 			used[name] = true
 		}
 		complaints = append(complaints, checkKeys(e, reached)...)
-		complaints = append(complaints, checkReferences(reached)...)
+		complaints = append(complaints, checkReferences(reached, refs)...)
 		complaints = append(complaints, checkWords(e, reached)...)
 	}
 	if len(set.modules[admitEntry.pkg]) == 0 {

@@ -11,7 +11,7 @@ import (
 
 // closure returns the modules that the package root can reach: its own and,
 // over imports and references, every package these name.
-func closure(root string, modules map[string]*ast.Module) map[string]*ast.Module {
+func closure(root string, modules map[string]*ast.Module, used uses) map[string]*ast.Module {
 	reached := map[string]*ast.Module{}
 	wanted := []string{root}
 	for len(wanted) > 0 {
@@ -23,7 +23,7 @@ func closure(root string, modules map[string]*ast.Module) map[string]*ast.Module
 				continue
 			}
 			reached[name] = modules[name]
-			for _, ref := range references(modules[name]) {
+			for _, ref := range used.of(modules[name]) {
 				wanted = append(wanted, ref.path)
 			}
 		}

@@ -15,6 +15,18 @@ type reference struct {
 	at   *ast.Location
 }
 
+// uses remembers the references of modules, for which each is walked whole.
+type uses map[*ast.Module][]reference
+
+func (u uses) of(m *ast.Module) []reference {
+	found, known := u[m]
+	if !known {
+		found = references(m)
+		u[m] = found
+	}
+	return found
+}
+
 // references returns the packages or rules under data that a module uses,
 // itself or over its imports; params are left out. A path ends where it is not
 // constant, so that data.acme[x] reaches everything below data.acme, and
@@ -68,7 +80,7 @@ func references(m *ast.Module) []reference {
 // checkReferences refuses a reference to a package or rule that is not there.
 // Rego takes one for data that may come later: a reason behind a misspelt
 // package would never be given.
-func checkReferences(modules map[string]*ast.Module) []Position {
+func checkReferences(modules map[string]*ast.Module, used uses) []Position {
 	rules := map[string]map[string]bool{} // by package
 	for _, m := range modules {
 		p := packageOf(m)
@@ -81,7 +93,7 @@ func checkReferences(modules map[string]*ast.Module) []Position {
 	}
 	var complaints []Position
 	for _, name := range slices.Sorted(maps.Keys(modules)) {
-		for _, ref := range references(modules[name]) {
+		for _, ref := range used.of(modules[name]) {
 			why := missing(ref.path, rules)
 			if why == "" {
 				continue

@@ -25,13 +25,13 @@ func newShelf(sources []Source) shelf {
 // take parses what the modules can reach, directly or over one another, and adds
 // it to them: all that closure will ever ask for, and whatever says its package
 // in a way that only the parser understands.
-func (s shelf) take(modules map[string]*ast.Module) error {
+func (s shelf) take(modules map[string]*ast.Module, used uses) error {
 	var wanted []string
 	for _, e := range entries {
 		wanted = append(wanted, e.pkg)
 	}
 	for _, m := range modules {
-		wanted = append(wanted, paths(m)...)
+		wanted = append(wanted, used.paths(m)...)
 	}
 	if err := s.unique(); err != nil {
 		return err
@@ -59,7 +59,7 @@ func (s shelf) take(modules map[string]*ast.Module) error {
 			if _, taken := modules[name]; !taken {
 				modules[name] = m
 			}
-			wanted = append(wanted, paths(m)...)
+			wanted = append(wanted, used.paths(m)...)
 		}
 		left = rest
 	}
@@ -77,9 +77,9 @@ func (s shelf) unique() error {
 	return nil
 }
 
-func paths(m *ast.Module) []string {
+func (u uses) paths(m *ast.Module) []string {
 	var out []string
-	for _, ref := range references(m) {
+	for _, ref := range u.of(m) {
 		out = append(out, ref.path)
 	}
 	return out

@@ -200,11 +200,12 @@ func (t *testRun) rules(ctx context.Context) error {
 // reach, and their names.
 func testGroup(e entry, modules map[string]*ast.Module) (group map[string]*ast.Module, tests []string) {
 	group = map[string]*ast.Module{}
+	used := uses{}
 	for _, name := range slices.Sorted(maps.Keys(modules)) {
 		if !isTest(name) {
 			continue
 		}
-		reached := closure(packageOf(modules[name]), modules)
+		reached := closure(packageOf(modules[name]), modules, used)
 		if schemaEntry(reached).pkg == e.pkg {
 			maps.Copy(group, reached)
 			tests = append(tests, name)
