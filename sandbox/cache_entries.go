@@ -152,6 +152,10 @@ func (c *Cache) importAs(r io.Reader, modules []string, voucher string) (Importe
 	var out Imported
 	archive := tar.NewReader(r)
 	var item importedEntry
+	known := int64(0)
+	if whole, ok := r.(interface{ Len() int }); ok {
+		known = int64(whole.Len())
+	}
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -168,7 +172,7 @@ func (c *Cache) importAs(r io.Reader, modules []string, voucher string) (Importe
 			if err := item.finish(c, voucher, &out); err != nil {
 				return out, err
 			}
-			item = importedEntry{number: number}
+			item = importedEntry{number: number, known: known}
 		}
 		if err := item.take(member, header.Size, archive); err != nil {
 			return out, fmt.Errorf("importing compiled code: %w", err)
@@ -185,6 +189,7 @@ type importedEntry struct {
 	binding Binding
 	bound   bool // binding was read
 	content sealed.Content
+	known   int64 // bytes that the archive has at most, where that is known, or 0
 }
 
 // Bounds on an archive's members.
@@ -198,7 +203,7 @@ const (
 func (i *importedEntry) take(member string, size int64, r io.Reader) error {
 	switch {
 	case member == memberBinding && !i.bound:
-		text, err := readMember(r, size, maxBindingBytes)
+		text, err := i.read(r, size, maxBindingBytes)
 		if err != nil {
 			return err
 		}
@@ -207,20 +212,27 @@ func (i *importedEntry) take(member string, size int64, r io.Reader) error {
 		i.bound = true
 		return decoder.Decode(&i.binding)
 	case member == memberHead && i.bound && i.content.Head == nil:
-		head, err := readMember(r, size, maxHeadBytes)
+		head, err := i.read(r, size, maxHeadBytes)
 		i.content.Head = head
 		return err
 	case member == memberBulk && i.bound && i.content.Bulk == nil:
-		bulk, err := readMember(r, size, maxBulkBytes)
+		bulk, err := i.read(r, size, maxBulkBytes)
 		i.content.Bulk = [][]byte{bulk}
 		return err
 	}
 	return fmt.Errorf("%q is not where it should be", clip(member))
 }
 
-func readMember(r io.Reader, size, limit int64) ([]byte, error) {
+// read reads a member. Room for all of it is only made where the archive is known to be
+// as large.
+func (i *importedEntry) read(r io.Reader, size, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, fmt.Errorf("a part of %d bytes, at most %d are taken", size, limit)
+	}
+	if size <= i.known {
+		part := make([]byte, size)
+		_, err := io.ReadFull(r, part)
+		return part, err
 	}
 	var b bytes.Buffer
 	if _, err := io.CopyN(&b, r, size); err != nil {
