@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/krmsafe/krmsafe/internal/lazy"
 )
 
 // Bounds on a policy's own words.
@@ -17,7 +18,7 @@ const (
 	maxMessageBytes = 16 * kib
 )
 
-var reasonID = regexp.MustCompile(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
+var reasonID = lazy.Regexp(`^[a-z][a-z0-9]*([._-][a-z0-9]+)*$`)
 
 // decoder reads a policy's answer strictly and collects what is wrong with it.
 type decoder struct {
@@ -96,7 +97,7 @@ func (d *decoder) reason(where string, value any) (Reason, bool) {
 	if remedy, present := object["remedy"]; present {
 		r.Remedy = d.text(where+".remedy", remedy, false)
 	}
-	if r.ID != "" && !reasonID.MatchString(r.ID) {
+	if r.ID != "" && !reasonID().MatchString(r.ID) {
 		d.problem(ReasonRange, "%s.id %q is not dotted lower-case words", where, r.ID)
 	}
 	return r, len(d.problems) == before

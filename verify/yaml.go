@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/krmsafe/krmsafe/internal/lazy"
 )
 
 // Bounds on a YAML file, which is written by hand.
@@ -69,11 +70,11 @@ func (y *yamlFile) document(data []byte) (*yaml.Node, error) {
 	return doc.Content[0], nil
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+var yamlLine = lazy.Regexp(`^yaml: line (\d+): `)
 
 func (y *yamlFile) syntax(err error) error {
 	text, line := err.Error(), 0
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
+	if m := yamlLine().FindStringSubmatch(text); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		text = text[len(m[0]):]
 	}

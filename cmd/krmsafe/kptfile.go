@@ -6,13 +6,13 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/lazy"
 	"github.com/krmsafe/krmsafe/internal/oci"
 	"github.com/krmsafe/krmsafe/internal/pipeline"
 	"github.com/krmsafe/krmsafe/policy"
@@ -138,7 +138,7 @@ func (b *batch) kptStep(folder string, f krm.KptFunction, functions *krm.Functio
 }
 
 // plainExec is a command line without anything that a shell would see in it.
-var plainExec = regexp.MustCompile(`^[A-Za-z0-9@:._/=+ -]+$`)
+var plainExec = lazy.Regexp(`^[A-Za-z0-9@:._/=+ -]+$`)
 
 // kptModule finds the module of a function: what the operator's map says, else what
 // the package names.
@@ -181,7 +181,7 @@ func wrappedImage(line string) (string, error) {
 		Message: fmt.Sprintf("the function is the program %q, which krmsafe does not run", line),
 		Hint:    `name a module: image: REF, or exec: "krmsafe exec --image REF" and nothing else; or say with --functions which module stands in for the program`,
 	}
-	if !plainExec.MatchString(line) {
+	if !plainExec().MatchString(line) {
 		return "", refuse
 	}
 	words := strings.Fields(line)

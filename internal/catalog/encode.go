@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/krmsafe/krmsafe/internal/lazy"
 )
 
 // Encode writes the catalog, its functions sorted by group, kind and version. The same catalog is always the same text, and
@@ -84,7 +86,7 @@ func (w *writer) version(f Function) {
 }
 
 // plain is text that is a string without quotes: two letters or more, so that it is no number, and none of YAML's words.
-var plain = lazy(`^[A-Za-z][A-Za-z0-9]*[./_@:-][A-Za-z0-9./_@:-]*[A-Za-z0-9]$|^[A-Z][a-z]+[A-Z][A-Za-z0-9]*$|^v[0-9][a-z0-9]*$`)
+var plain = lazy.Regexp(`^[A-Za-z][A-Za-z0-9]*[./_@:-][A-Za-z0-9./_@:-]*[A-Za-z0-9]$|^[A-Z][a-z]+[A-Z][A-Za-z0-9]*$|^v[0-9][a-z0-9]*$`)
 
 func scalar(s string) string {
 	if plain().MatchString(s) {

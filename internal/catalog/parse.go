@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/lazy"
 	"github.com/krmsafe/krmsafe/internal/oci"
 )
 
@@ -129,10 +130,10 @@ func (p *parser) root(root krm.Place) error {
 // What names a functionConfig must be spelled in the one way that an API server takes, and its group must be a domain: the
 // groups of Kubernetes itself, and those that steer tools, are nobody's functions.
 var (
-	plainKind    = lazy(`^[A-Z][A-Za-z0-9]{0,62}$`)
-	plainGroup   = lazy(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
-	plainVersion = lazy(`^[a-z][a-z0-9]{0,62}$`)
-	hexDigest    = lazy(`^[0-9a-f]{64}$`)
+	plainKind    = lazy.Regexp(`^[A-Z][A-Za-z0-9]{0,62}$`)
+	plainGroup   = lazy.Regexp(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
+	plainVersion = lazy.Regexp(`^[a-z][a-z0-9]{0,62}$`)
+	hexDigest    = lazy.Regexp(`^[0-9a-f]{64}$`)
 )
 
 var steeringGroups = []string{"kustomize.config.k8s.io", "kpt.dev", "config.kubernetes.io"}

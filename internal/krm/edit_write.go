@@ -2,13 +2,14 @@ package krm
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/krmsafe/krmsafe/internal/lazy"
 )
 
 // SetText gives a string another value in the style in which it is written: a block of lines stays one, quotes stay the
@@ -308,10 +309,10 @@ func indentAll(s string, by int, eol string) string {
 }
 
 // plain is text that is a string without quotes wherever it stands in block or flow style.
-var plain = regexp.MustCompile(`^[A-Za-z./][A-Za-z0-9._/@+:=-]*( [A-Za-z0-9._/@+:=-]+)*$`)
+var plain = lazy.Regexp(`^[A-Za-z./][A-Za-z0-9._/@+:=-]*( [A-Za-z0-9._/@+:=-]+)*$`)
 
 func plainEnough(s string) bool {
-	return plain.MatchString(s) && !strings.Contains(s, ": ") && !strings.HasSuffix(s, ":") && scalarTag(s) == strTag
+	return plain().MatchString(s) && !strings.Contains(s, ": ") && !strings.HasSuffix(s, ":") && scalarTag(s) == strTag
 }
 
 // scalarTag is what the parser takes a plain scalar for.

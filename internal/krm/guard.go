@@ -2,12 +2,13 @@ package krm
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/krmsafe/krmsafe/internal/lazy"
 )
 
 // The rules here hold whatever a policy says: nothing that selects a function, steers kustomize or kpt, or aims at a
@@ -51,13 +52,13 @@ func guardAdded(id Identity, n *yaml.Node) (path string, index int, err error) {
 // What a new object says it is must be spelled in the one way that an API server takes: a policy that names kinds must
 // not be passed by another spelling that some client mends.
 var (
-	plainKind       = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
-	plainAPIVersion = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?[a-z][a-z0-9]*$`)
+	plainKind       = lazy.Regexp(`^[A-Z][A-Za-z0-9]*$`)
+	plainAPIVersion = lazy.Regexp(`^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?[a-z][a-z0-9]*$`)
 )
 
 func guardSpelling(does string, id Identity, n *yaml.Node) error {
 	version := scalarField(n, "apiVersion")
-	if plainKind.MatchString(id.Kind) && plainAPIVersion.MatchString(version) {
+	if plainKind().MatchString(id.Kind) && plainAPIVersion().MatchString(version) {
 		return nil
 	}
 	return problemf("item", n.Line, n.Column, "the function %s an object of the kind %q and the apiVersion %q, which Kubernetes does not have", does, short(id.Kind), short(version)).
@@ -111,7 +112,7 @@ func planted(at *yaml.Node, what string) *problem {
 		withHint("a function's output may not choose functions")
 }
 
-var safePath = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*\.ya?ml$`)
+var safePath = lazy.Regexp(`^[A-Za-z0-9][A-Za-z0-9._/-]*\.ya?ml$`)
 
 // maxIndex is the highest position in a file that a new resource may ask for.
 const maxIndex = 1_000_000
@@ -183,7 +184,7 @@ func checkPath(n *yaml.Node) error {
 	switch {
 	case len(p) > 1024:
 		return refuse("longer than 1024 bytes")
-	case !safePath.MatchString(p):
+	case !safePath().MatchString(p):
 		return refuse("not a plain relative path to a YAML file")
 	case path.Clean(p) != p:
 		return refuse("not written plainly")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/krmsafe/krmsafe/internal/lazy"
 )
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -147,7 +148,7 @@ func empty(n *yaml.Node) bool {
 	return n == nil || n.Kind == 0 || n.Kind == yaml.ScalarNode && n.Tag == nullTag && n.Value == ""
 }
 
-var parserLine = regexp.MustCompile(`^line ([0-9]+): `)
+var parserLine = lazy.Regexp(`^line ([0-9]+): `)
 
 // locateMax is the size up to which the place of a syntax error is searched for by parsing again.
 const locateMax = 256 << 10
@@ -203,7 +204,7 @@ func parserMessage(err error) (line int, message string) {
 		return 0, ""
 	}
 	message = strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := parserLine.FindStringSubmatch(message); m != nil {
+	if m := parserLine().FindStringSubmatch(message); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		message = message[len(m[0]):]
 	}

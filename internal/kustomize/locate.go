@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/lazy"
 	"github.com/krmsafe/krmsafe/internal/oci"
 )
 
@@ -63,7 +64,7 @@ const Repository = "git::"
 
 // fetched is what git notes of what it fetched: the commit, and of which address, which it writes without credentials and
 // without .git at its end.
-var fetched = lazy(`^[0-9a-f]{40,64}\t[^\t\n]*\t(?:(?:[a-z-]+ )*'[^ \t\n]*' of )?([^ \t\n']+)\n`)
+var fetched = lazy.Regexp(`^[0-9a-f]{40,64}\t[^\t\n]*\t(?:(?:[a-z-]+ )*'[^ \t\n]*' of )?([^ \t\n']+)\n`)
 
 // origin is the address that a clone was fetched from. The tree cannot write where git notes it.
 func origin(clone string) string {

@@ -9,6 +9,8 @@ import (
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/resource"
 	"sigs.k8s.io/kustomize/api/types"
+
+	"github.com/krmsafe/krmsafe/internal/lazy"
 )
 
 // vet looks into a kustomization before kustomize does. It reads it with kustomize's own parser, which takes keys in any
@@ -154,9 +156,9 @@ func (v *vetting) resources(data []byte, final bool) error {
 // The parts of a configuration's name are those of a path in which kustomize looks for a program to run, before it looks
 // for anything else. None of them can leave it.
 var (
-	plainGroup   = lazy(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`)
-	plainVersion = lazy(`^[A-Za-z0-9][A-Za-z0-9-]*$`)
-	plainKind    = lazy(`^[A-Za-z][A-Za-z0-9]*$`)
+	plainGroup   = lazy.Regexp(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$`)
+	plainVersion = lazy.Regexp(`^[A-Za-z0-9][A-Za-z0-9-]*$`)
+	plainKind    = lazy.Regexp(`^[A-Za-z][A-Za-z0-9]*$`)
 )
 
 func plainAPIVersion(s string) bool {
@@ -220,7 +222,7 @@ func (v *vetting) builtin(o *object, kind string) error {
 }
 
 // scheme begins what kustomize may take for a repository or an address.
-var scheme = lazy(`(?i)^(git::|[a-z][a-z0-9+.-]*:|github\.com|[a-z][a-z0-9-]*@)`)
+var scheme = lazy.Regexp(`(?i)^(git::|[a-z][a-z0-9+.-]*:|github\.com|[a-z][a-z0-9-]*@)`)
 
 // remote reports whether kustomize could take a path for something that is not a file, and errs on that side.
 func remote(path string) bool { return scheme().MatchString(path) || strings.Contains(path, "://") }

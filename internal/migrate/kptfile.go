@@ -59,7 +59,7 @@ func (t *Tree) scanStep(f *textFile, entry krm.Place, place, base string) {
 		fn.Reference, _ = exec.Text()
 		if isWrapper(fn.Reference) {
 			fn.Runtime, fn.wraps = "krmsafe", wrapsOther
-			if plainExec.MatchString(fn.Reference) && wrappedImage(strings.Fields(fn.Reference)[1:]) != "" {
+			if plainExec().MatchString(fn.Reference) && wrappedImage(strings.Fields(fn.Reference)[1:]) != "" {
 				fn.State = StateDone
 			}
 		}

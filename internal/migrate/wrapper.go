@@ -1,17 +1,17 @@
 package migrate
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/krmsafe/krmsafe/internal/krm"
+	"github.com/krmsafe/krmsafe/internal/lazy"
 )
 
-var wrapper = regexp.MustCompile(`^krmsafe(\.exe)?( |$)`)
+var wrapper = lazy.Regexp(`^krmsafe(\.exe)?( |$)`)
 
 // isWrapper says whether a command starts the krmsafe that is installed. A path, which may lead to a program of that name
 // in the tree, is a program like others.
-func isWrapper(command string) bool { return wrapper.MatchString(command) }
+func isWrapper(command string) bool { return wrapper().MatchString(command) }
 
 // wraps says how a function that starts krmsafe names its module; "" is of the others. Only the second annotation, and in
 // a Kptfile "krmsafe exec --image REF", are read by krmsafe build and krmsafe run --pipeline: those are done in all forms.
@@ -24,7 +24,7 @@ const (
 )
 
 // plainExec is a command line without anything that a shell would see in it.
-var plainExec = regexp.MustCompile(`^[A-Za-z0-9@:._/=+ -]+$`)
+var plainExec = lazy.Regexp(`^[A-Za-z0-9@:._/=+ -]+$`)
 
 // wrappedImage gives the image of the arguments "exec --image REF", "" of all others.
 func wrappedImage(args []string) string {

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/krmsafe/krmsafe/internal/lazy"
 	"github.com/krmsafe/krmsafe/internal/oci"
 )
 
@@ -86,9 +86,9 @@ func (l Lock) Encode() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var digestForm = lazy.Regexp(`^sha256:[0-9a-f]{64}$`)
 
-func isDigest(s string) bool { return digestForm.MatchString(s) }
+func isDigest(s string) bool { return digestForm().MatchString(s) }
 
 // Find gives the entry of a reference, nil where there is none.
 func (l *Lock) Find(reference string) *LockedItem {

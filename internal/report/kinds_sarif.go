@@ -4,10 +4,11 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/owenrumney/go-sarif/v2/sarif"
+
+	"github.com/krmsafe/krmsafe/internal/lazy"
 )
 
 const (
@@ -16,7 +17,7 @@ const (
 )
 
 // semver is a version that SARIF's semanticVersion may hold.
-var semver = regexp.MustCompile(`^v(\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?)$`)
+var semver = lazy.Regexp(`^v(\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?)$`)
 
 // sarif writes SARIF 2.1.0: a rule for each id, a result for all that warns or
 // fails, and how the program ended. What passed is no result: GitHub would show
@@ -25,7 +26,7 @@ func (l Log) sarif(w io.Writer) error {
 	driver := &sarif.ToolComponent{
 		Name: "krmsafe", Version: &l.Program.Version, InformationURI: pointer(projectURL), Rules: []*sarif.ReportingDescriptor{},
 	}
-	if m := semver.FindStringSubmatch(l.Program.Version); m != nil {
+	if m := semver().FindStringSubmatch(l.Program.Version); m != nil {
 		driver.SemanticVersion = &m[1]
 	}
 	run := &sarif.Run{Tool: sarif.Tool{Driver: driver}, Results: []*sarif.Result{}, ColumnKind: "unicodeCodePoints"}
