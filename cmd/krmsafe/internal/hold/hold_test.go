@@ -1,0 +1,15 @@
+package hold_test
+
+import (
+	"runtime/debug"
+	"testing"
+
+	_ "github.com/krmsafe/krmsafe/cmd/krmsafe/internal/hold"
+)
+
+// TestHeld finds what the initialisation set. It is the only one of its process.
+func TestHeld(t *testing.T) {
+	if got := debug.SetGCPercent(2400); got != 2400 {
+		t.Errorf("GOGC is %d, want 2400", got)
+	}
+}
