@@ -14,14 +14,14 @@ import (
 // An object is a function's configuration, read from the very text in which kustomize looks for a function.
 type object struct{ *krm.Object }
 
-// config reads a configuration.
-func config(r *resource.Resource) (*object, error) {
-	text, err := r.AsYAML()
+// config reads a configuration, and gives the text that it read, too.
+func config(r *resource.Resource) (o *object, text []byte, err error) {
+	text, err = r.AsYAML()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	o, err := krm.ParseConfig("", text, krm.DefaultLimits())
-	return &object{o}, err
+	read, err := krm.ParseConfig("", text, krm.DefaultLimits())
+	return &object{read}, text, err
 }
 
 const (

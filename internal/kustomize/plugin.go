@@ -55,7 +55,7 @@ func (p *Plugin) configure(h *resmap.PluginHelpers, data []byte) error {
 	if err := tidy(r, map[string]string{"config.kubernetes.io/local-config": "true"}); err != nil {
 		return v.refuse("function_config", "", "%s", err)
 	}
-	o, err := config(r)
+	o, text, err := config(r)
 	if err != nil {
 		return v.refuse("function_config", "", "%s", err)
 	}
@@ -75,9 +75,8 @@ func (p *Plugin) configure(h *resmap.PluginHelpers, data []byte) error {
 			b.options.Found(f)
 		}
 	}
-	p.function, p.config, p.helpers = f, o.Object, h
-	p.text, err = r.AsYAML()
-	return err
+	p.function, p.config, p.helpers, p.text = f, o.Object, h, text
+	return nil
 }
 
 const wasip1Hint = "build the function for wasip1 and name it by config.kubernetes.io/function: \"wasip1: {image: REF}\" or \"wasip1: {file: PATH}\"; krmsafe migrate does so for a tree"

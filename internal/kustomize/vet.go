@@ -172,7 +172,7 @@ func plainAPIVersion(s string) bool {
 // function vets one configuration as kustomize reads it. Where it is not final it may still be patched; what it then is,
 // is judged when kustomize configures it.
 func (v *vetting) function(r *resource.Resource, final bool) error {
-	o, err := config(r)
+	o, _, err := config(r)
 	if err != nil {
 		return v.refuse("function_config", "", "%s", err)
 	}
