@@ -1,6 +1,7 @@
 package oci_test
 
 import (
+	"bytes"
 	"maps"
 	"net"
 	"net/http"
@@ -63,12 +64,19 @@ func TestPoisonedCache(t *testing.T) {
 	c := config()
 	c.Cache = cache
 	want := mustFetch(t, c, s.ref())
-	for digest := range cache.content {
-		cache.content[digest] = []byte("\x00asm\x01\x00\x00\x00evil")
-	}
-	got := mustFetch(t, c, s.ref())
-	if string(got.Module) != string(want.Module) || kinds(got) != kinds(want) {
-		t.Errorf("got module %q, evidence %s", got.Module, kinds(got))
+	for name, poison := range map[string]func(body []byte) []byte{
+		"other content": func([]byte) []byte { return []byte("\x00asm\x01\x00\x00\x00evil") },
+		"one bit":       func(body []byte) []byte { body[len(body)-1] ^= 1; return body },
+		"cut":           func(body []byte) []byte { return body[:len(body)-1] },
+		"nothing":       func([]byte) []byte { return nil },
+	} {
+		for digest, body := range cache.content {
+			cache.content[digest] = poison(bytes.Clone(body))
+		}
+		got := mustFetch(t, c, s.ref())
+		if string(got.Module) != string(want.Module) || kinds(got) != kinds(want) || string(got.Hashed().Data()) != string(want.Module) || !got.Hashed().Is(want.ModuleDigest) {
+			t.Errorf("%s: got module %q, evidence %s", name, got.Module, kinds(got))
+		}
 	}
 }
 
