@@ -104,10 +104,10 @@ func (r *rewriter) collectEdge(i int32, n *node, e *edge) {
 
 // emit appends the rewritten instructions of a body to dst.
 func (r *rewriter) emit(dst, code []byte) []byte {
-	pos := int32(0)
+	pos, long := int32(0), r.scanner.long
 	for i := range r.ins {
 		in := &r.ins[i]
-		dst = append(dst, code[pos:in.at]...)
+		dst, long = cut(dst, code, pos, in.at, long)
 		pos = in.at
 		switch in.kind {
 		case insertCharge:
@@ -142,7 +142,19 @@ func (r *rewriter) emit(dst, code []byte) []byte {
 			pos = in.end
 		}
 	}
-	return append(dst, code[pos:]...)
+	dst, _ = cut(dst, code, pos, int32(len(code)), long) //nolint:gosec // bodies are shorter than 2 GiB
+	return dst
+}
+
+// cut appends the code from pos to end, with the numbers that begin there cut to what
+// they need, and gives those that begin later.
+func cut(dst, code []byte, pos, end int32, long []longNumber) (out []byte, later []longNumber) {
+	for len(long) > 0 && long[0].end <= end {
+		dst = append(dst, code[pos:long[0].needed]...)
+		dst[len(dst)-1] &^= 0x80
+		pos, long = long[0].end, long[1:]
+	}
+	return append(dst, code[pos:end]...), long
 }
 
 const (

@@ -77,3 +77,6 @@ const (
 	eventBulk   eventKind = iota // charge by length; arg is the shift
 	eventReturn                  // arg is the depth of the function's label
 )
+
+// A longNumber is one whose bytes from needed to end add nothing to it.
+type longNumber struct{ needed, end int32 }

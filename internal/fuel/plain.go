@@ -55,6 +55,9 @@ func (s *scanner) plain(code []byte, pos int) int {
 			local, _ := wasm.U32(code[pos+1:])
 			s.assign(local)
 		}
+		if (shape == number || shape == access) && code[end-1] == 0 {
+			s.trim(code, end, op == byte(wasm.OpI32Const) || op == byte(wasm.OpI64Const))
+		}
 		price += uint32(weights[op])
 		count++
 		before, last, pos = last, pos, end
@@ -119,5 +122,28 @@ func (s *scanner) remember(code []byte, before, last, end int) {
 			value, _ := wasm.S32(code[before+1:])
 			s.seen.setValue, s.seen.setEnd = int64(value), end
 		}
+	}
+}
+
+// Linkers leave room for numbers that they fill in late: an address or an index of
+// five bytes may need one or two. What metering adds to C and Rust is a third less where
+// such numbers are cut to what they need.
+
+// trim notes that the number that ends at end, in zeros, is longer than it need be, if it
+// is. signed says how it is read.
+func (s *scanner) trim(code []byte, end int, signed bool) {
+	if code[end-1] != 0 || code[end-2] < 0x80 {
+		return
+	}
+	needed := end - 1
+	for code[needed-1] == 0x80 {
+		needed--
+	}
+	// Before a number stands a byte below 0x80: an opcode, or the end of another number.
+	if code[needed-1] < 0x80 || signed && code[needed-1]&0x40 != 0 {
+		needed++ // a zero is all of it, or keeps it from being negative
+	}
+	if needed < end {
+		s.long = append(s.long, longNumber{int32(needed), int32(end)}) //nolint:gosec // bodies are shorter than 2 GiB
 	}
 }

@@ -11,6 +11,7 @@ import (
 type scanner struct {
 	mod     *wasm.Module
 	exact   bool // no dispatch tables
+	code    []byte
 	bottoms *bottoms
 	nodes   []node
 	labels  []int32 // node of each label, -1 until known
@@ -18,6 +19,7 @@ type scanner struct {
 	frames  []frame
 	events  []event
 	order   []int32 // nodes, edges and events in the order in which they were met: see place kinds
+	long    []longNumber
 	fixed   []int32 // labels that some branch cannot charge
 	targets []int32 // labels of dispatch tables
 	diff    []int32 // scratch of depths
@@ -43,7 +45,7 @@ func (s *scanner) reset() {
 	s.nodes, s.labels, s.loops = s.nodes[:0], s.labels[:0], s.loops[:0]
 	s.frames, s.events, s.fixed, s.order = s.frames[:0], s.events[:0], s.fixed[:0], s.order[:0]
 	s.curLoop, s.exitRefs, s.ends = -1, false, false
-	s.counts = false
+	s.counts, s.long = false, s.long[:0]
 	s.total, s.calls, s.instrs, s.joins, s.vectors = 0, false, 0, 0, false
 	s.assigned = s.assigned[:0]
 	s.targets = s.targets[:0]
@@ -102,6 +104,7 @@ func (s *scanner) target(e *edge) int32 {
 // has any.
 func (s *scanner) scan(code []byte, at int, results bool) error {
 	s.reset()
+	s.code = code
 	s.cur = s.newNode(0)
 	s.frames = append(s.frames, frame{label: s.newLabel(), loop: -1, ifNode: -1, arity: results})
 	w := wasm.NewWalker(code, at)
@@ -149,6 +152,7 @@ func (s *scanner) step(w *wasm.Walker) error {
 		s.pay(Unit)
 		s.seen.got, s.seen.getEnd = w.A, w.End
 	case wasm.OpGlobalGet:
+		s.trim(s.code, w.End, false)
 		s.pay(Unit)
 		if s.seen.callEnd == w.Start {
 			s.seen.callEnd = w.End
@@ -157,6 +161,7 @@ func (s *scanner) step(w *wasm.Walker) error {
 		s.pay(Unit)
 		s.seen.value, s.seen.constEnd = w.Int, w.End
 	case wasm.OpCall:
+		s.trim(s.code, w.End, false)
 		s.seen.callEnd = w.End
 		if int(w.A) < s.mod.ImportedFunctions {
 			s.pay(HostCallUnits)
@@ -166,6 +171,7 @@ func (s *scanner) step(w *wasm.Walker) error {
 			s.counts = s.counts || !s.bottoms.has(int(w.A)-s.mod.ImportedFunctions)
 		}
 	case wasm.OpCallIndirect:
+		s.trim(s.code, pastNumber(s.code, w.Imm), false)
 		s.seen.callEnd = w.End
 		s.pay(CallIndirectUnits)
 		s.calls, s.counts = true, true
