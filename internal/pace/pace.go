@@ -9,6 +9,7 @@ package pace
 import (
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
 // minimum is the heap at which Go's collector begins its first cycle for each percent of GOGC (package runtime/debug,
@@ -19,14 +20,28 @@ const minimum = 4 << 20 / 100
 // heap has grown by percent of what the one before it found alive. Neither moves a limit that debug.SetMemoryLimit
 // set: near that the collector works however little has been allocated. It is for main, once.
 func Begin(first int64, percent int) {
-	held := int(first / minimum)
-	if held <= percent {
+	debug.SetGCPercent(-1) // which waits for a cycle that is under way, and for what it finds
+	held := first / minimum
+	if live := alive(); live > 0 { // a percentage is of that, once there was a cycle
+		held = min(held, max(first-live, 0)*100/live)
+	}
+	if held <= int64(percent) {
 		debug.SetGCPercent(percent)
 		return
 	}
-	debug.SetGCPercent(held)
+	debug.SetGCPercent(int(held))
 	// The first cycle finds the mark dead, whoever allocated what led to it.
 	runtime.AddCleanup(new(mark), func(percent int) { debug.SetGCPercent(percent) }, percent)
+}
+
+// alive is what the last cycle found alive, in bytes; 0 if there was none.
+func alive() int64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return int64(sample[0].Value.Uint64()) //nolint:gosec // G115: a heap is smaller
 }
 
 // mark is too large for Go to let it share its memory, and its fate, with other small values.

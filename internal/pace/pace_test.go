@@ -34,6 +34,25 @@ func TestFirstCycleEndsTheHold(t *testing.T) {
 	t.Errorf("after the first cycle GOGC is %d, want 150", percent())
 }
 
+// TestHoldCountsWhatIsAlive begins where a cycle has found much alive already: a percentage of that must not put the
+// next cycle off beyond what was asked for.
+func TestHoldCountsWhatIsAlive(t *testing.T) {
+	before := debug.SetGCPercent(100)
+	defer debug.SetGCPercent(before)
+	live := make([]byte, 24<<20)
+	runtime.GC()
+	for _, first := range []int64{96 << 20, 32 << 20, 1 << 20} {
+		pace.Begin(first, 10)
+		goal := []metrics.Sample{{Name: "/gc/heap/goal:bytes"}}
+		metrics.Read(goal)
+		// The stacks and globals are counted on top, and the pace itself is never undercut.
+		if got, most := goal[0].Value.Uint64(), max(uint64(first), 27<<20)+8<<20; got > most {
+			t.Errorf("held to %d MiB, the next cycle begins at %d MiB", first>>20, got>>20)
+		}
+	}
+	runtime.KeepAlive(live)
+}
+
 func TestNothingIsHeldBelowThePace(t *testing.T) {
 	before := debug.SetGCPercent(100)
 	defer debug.SetGCPercent(before)

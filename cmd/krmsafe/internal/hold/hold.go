@@ -22,6 +22,6 @@ import "runtime/debug"
 
 //nolint:gochecknoinits // see above
 func init() {
-	const percent = 2400 // of 4 MiB, at which GOGC=100 begins: 96 MiB, as main holds it
+	const percent = 600 // of 4 MiB, at which GOGC=100 begins: 24 MiB, as main holds it
 	debug.SetGCPercent(percent)
 }
