@@ -381,6 +381,6 @@ const (
 
 // Harden protects the calling process, the parent: no core dump, and on Linux no
 // tracing and no reading of its memory by other processes of the same user, and no
-// descriptor that it was started with goes on to a child. A program that holds
-// credentials calls it once, early.
+// descriptor that it was started with goes on to a child where the kernel can keep
+// it. A program that holds credentials calls it once, early.
 func Harden() error { return jail.Harden() }

@@ -3,7 +3,6 @@
 package jail
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
@@ -15,7 +14,7 @@ import (
 // and what it verifies. It cannot be undone by accident: children start afresh.
 //
 // What was open when the process began, beside its standard streams, is not handed
-// on to whatever it starts. A jailed child closes such descriptors too, but cannot
+// on to whatever it starts, as far as the kernel lets it. A jailed child closes such descriptors too, but cannot
 // tell all kinds from those of its own runtime, and is refused then.
 func Harden() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
@@ -24,9 +23,25 @@ func Harden() error {
 	if err := unix.Prlimit(0, unix.RLIMIT_CORE, &unix.Rlimit{}, nil); err != nil {
 		return fmt.Errorf("forbidding core dumps: %w", err)
 	}
-	// A kernel before 5.11 cannot, and leaves it to the child.
-	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("keeping descriptors from children: %w", err)
-	}
+	keepFromChildren()
 	return nil
+}
+
+// keepFromChildren closes what is open beside the standard streams when another
+// program begins. What it cannot is left to the child, which is refused if it cannot
+// close it either.
+func keepFromChildren() {
+	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return
+	}
+	// A kernel before 5.11, or a container's filter that is older than the call.
+	open, err := listProc("/proc/self/fd")
+	if err != nil {
+		return
+	}
+	for _, fd := range open {
+		if fd > 2 {
+			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC) // one is the folder's own, and gone
+		}
+	}
 }

@@ -46,7 +46,10 @@ func Serve(args []string, role string, work func(*Inside) error) int {
 	debug.SetTraceback("none")
 	level, _ := ParseLevel(args[2])
 	in := &Inside{level: level, in: fdFile(0), out: fdFile(1)}
+	// What is set for one thread, and handed on by it, must not be asked of another.
+	runtime.LockOSThread()
 	report, idle := confine(level, len(args) == 4)
+	runtime.UnlockOSThread()
 	in.idle = idle
 	if err := in.hello(report); err != nil {
 		return exitNoParent

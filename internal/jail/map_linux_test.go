@@ -128,6 +128,51 @@ func TestFileIsMapped(t *testing.T) {
 	}
 }
 
+// What is forgotten is in memory no more, and as it was when it is read again.
+func TestForgetGivesPagesBack(t *testing.T) {
+	content := bytes.Repeat([]byte("code"), 1<<20)
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, content, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read from
+	code, err := unix.Mmap(int(f.Fd()), 0, len(content), unix.PROT_READ, unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(code) //nolint:errcheck // the process ends
+	if !bytes.Equal(code, content) || resident(t, code) < 1<<20 {
+		t.Fatalf("%d bytes are in memory after all were read", resident(t, code))
+	}
+	jail.Forget(code[:len(code)-10])
+	if got := resident(t, code); got != 0 {
+		t.Errorf("%d bytes are in memory, want none", got)
+	}
+	if !bytes.Equal(code, content) {
+		t.Error("what was forgotten is not what it was")
+	}
+}
+
+// resident is how much of a mapping is in this process's memory.
+func resident(t *testing.T, mapping []byte) int {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/smaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut("\n"+string(maps), fmt.Sprintf("\n%x-", &mapping[0]))
+	_, rest, hasRss := strings.Cut(rest, "\nRss:")
+	var kb int
+	if _, err := fmt.Sscan(rest, &kb); err != nil || !found || !hasRss {
+		t.Fatalf("the kernel does not show the mapping (%v)", err)
+	}
+	return kb << 10
+}
+
 func TestCrookedMappingsAreErrors(t *testing.T) {
 	c := mapped(t, "crooked", given(t))
 	defer end(c)
