@@ -91,6 +91,18 @@ test_changed_protected_denied if {
 	}
 }
 
+# What stands beside a protected object is no worse for it.
+test_protected_alone_denied if {
+	document := fixture.with_changes([
+		new(fixture.resource("rbac.authorization.k8s.io", "Role"), {}),
+		change(configmap, ["data", "a"], "b", "c"),
+		change(fixture.deployment, ["metadata", "labels", "a"], "b", "c"),
+	])
+	reasons := changes.baseline with input as document
+	count(reasons) == 1
+	ids(document) == {"output.protected"}
+}
+
 test_protected_granted_allowed if {
 	every pair in protected {
 		document := object.union(
@@ -181,6 +193,7 @@ test_annotations_without_reserved_allowed if {
 steering := {
 	["kustomize.config.k8s.io", "Kustomization"], ["kustomize.config.k8s.io", "Component"], ["kpt.dev", "Kptfile"],
 	["", "List"], ["config.kubernetes.io", "ResourceList"], ["example.com", "Kustomization"],
+	["config.kubernetes.io", "AnyKind"], ["config.k8s.io", "AnyKind"], ["kustomize.config.k8s.io", "AnyKind"],
 }
 
 test_steering_kind_denied if {
