@@ -17,8 +17,9 @@ var ErrModuleSize = errors.New("the module is larger than 64 MiB: strip it or sp
 // ReadModule reads a module from r, which ends with it. size is how many bytes
 // somebody said it has, or negative where nobody did: more than MaxModuleBytes is
 // ErrModuleSize before a byte is read, and else it decides nothing but how memory
-// is taken. No more than one byte beyond MaxModuleBytes is read. Reading a file so, with its size, takes less processor time than
-// os.ReadFile, as the memory is made for that. It may be called concurrently.
+// is taken. No more than one byte beyond MaxModuleBytes is read. Reading a file so,
+// with its size, takes less processor time than os.ReadFile, as the memory is made
+// for that. It may be called concurrently.
 func ReadModule(r io.Reader, size int64) ([]byte, error) {
 	if size > maxModuleBytes {
 		return nil, ErrModuleSize

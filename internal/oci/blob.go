@@ -19,7 +19,8 @@ func readBlob(ctx context.Context, src source, d descriptor, what string, b boun
 	return body.Data(), err
 }
 
-// readHashed is readBlob for content whose digest others are to know: it is hashed once, here or where it was kept.
+// readHashed is readBlob for content whose digest others are to know: it is hashed here, or where it was kept. What is
+// kept now is hashed once more by whoever keeps it, who takes nobody's word for what it is.
 func readHashed(ctx context.Context, src source, d descriptor, what string, b bound) (hashed.Bytes, error) {
 	if d.Size > b.max {
 		return hashed.Bytes{}, b.exceeded(what+" "+d.Digest, d.Size)
