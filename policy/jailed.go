@@ -50,7 +50,7 @@ func serve(ctx context.Context, in *jail.Inside) error {
 		return err
 	}
 	// The kernel's limit is a cliff: the collector must see it coming. Short of it, it may take its time.
-	pace.Begin(20*mib, 100)
+	pace.Begin(48*mib, 100)
 	debug.SetMemoryLimit(memory / 10 * 9)
 	if err := in.Tighten(); err != nil {
 		return fmt.Errorf("tightening the jail: %w", err)

@@ -88,3 +88,6 @@ func Verbs(args ...string) []string {
 	}
 	return names
 }
+
+// RoomFor is how far the heap may grow under a memory limit.
+var RoomFor = roomFor

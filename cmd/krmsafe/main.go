@@ -6,10 +6,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	_ "github.com/krmsafe/krmsafe/cmd/krmsafe/internal/early/child"
 	_ "github.com/krmsafe/krmsafe/cmd/krmsafe/internal/early/policychild"
@@ -26,8 +29,7 @@ func main() {
 }
 
 func realMain(at places) int {
-	// A run on a small input is over before there is anything to collect. It is no more than a small container has.
-	pace.Begin(24<<20, 100)
+	pace.Begin(roomFor(memlimit.FromCgroup()), 100)
 	if err := sandbox.Harden(); err != nil {
 		fmt.Fprintln(os.Stderr, "krmsafe: error: protecting this process:", err)
 		return pipeline.ExitError
@@ -38,4 +40,17 @@ func realMain(at places) int {
 	// krmsafe waiting for its input, ends it at once. Nothing was printed by then.
 	context.AfterFunc(ctx, stop)
 	return run(ctx, os.Args, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Getenv, at)
+}
+
+// roomFor is how far the heap may grow before the collector begins, under the memory
+// limit of the control group that this process is in. A run on a small input is over
+// before there is anything to collect, and one that builds with ten functions nearly;
+// but where memory is short, or it cannot be told, a run must not take more of it
+// than it needs: the kernel ends what goes beyond, and says no reason.
+func roomFor(limit uint64, err error) int64 {
+	const enough, room, little = 1 << 30, 96 << 20, 24 << 20
+	if errors.Is(err, memlimit.ErrNoLimit) || err == nil && limit >= enough {
+		return room
+	}
+	return little
 }
