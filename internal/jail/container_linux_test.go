@@ -39,6 +39,7 @@ func TestInheritedEventCounter(t *testing.T) {
 	for _, tc := range []struct{ how, want string }{
 		{"plain", "2 event counters are open"},
 		{"harden", "complete: true"},
+		{"each", "complete: true"},
 	} {
 		cmd := exec.Command("/proc/self/exe", "-test.run=^TestHelperInherits$", "-test.v")
 		cmd.Env, cmd.ExtraFiles = append(os.Environ(), "JAIL_HELPER_INHERITS="+tc.how), []*os.File{f}
@@ -54,10 +55,13 @@ func TestHelperInherits(t *testing.T) {
 	if how == "" {
 		return
 	}
-	if how == "harden" {
+	switch how {
+	case "harden":
 		if err := jail.Harden(); err != nil {
 			t.Fatal(err)
 		}
+	case "each":
+		jail.KeepEachFromChildren()
 	}
 	logStart(t, roleEcho)
 }

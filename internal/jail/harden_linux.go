@@ -31,10 +31,13 @@ func Harden() error {
 // program begins. What it cannot is left to the child, which is refused if it cannot
 // close it either.
 func keepFromChildren() {
-	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
-		return
+	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) != nil {
+		keepEachFromChildren() // a kernel before 5.11, or a container's filter that is older than the call
 	}
-	// A kernel before 5.11, or a container's filter that is older than the call.
+}
+
+// keepEachFromChildren does so for one descriptor after the other.
+func keepEachFromChildren() {
 	open, err := listProc("/proc/self/fd")
 	if err != nil {
 		return

@@ -10,6 +10,9 @@ func Skip(layer string) { skipped[layer] = true }
 // Lack makes a child leave a layer out and say so, as on a kernel without it.
 func Lack(layer string) { lacking[layer] = true }
 
+// KeepEachFromChildren is what Harden does where there is no close_range(2).
+var KeepEachFromChildren = keepEachFromChildren
+
 // Lock takes on all of Landlock, whose parts cannot be had alone.
 func Lock() error {
 	abi, err := landlockABI()
