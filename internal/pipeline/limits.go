@@ -9,21 +9,41 @@ import (
 	"github.com/krmsafe/krmsafe/sandbox"
 )
 
+// A limit is one of those that a policy grants and a request may lower.
+type limit struct {
+	name, flag string
+	lower      func() error // the granted one, to the other
+	most       string       // as granted
+	lowered    bool         // the other is not what is granted
+}
+
+// limitsOf pairs what is granted with other limits, one by one.
+func limitsOf(granted *policy.Limits, other policy.Limits) []limit {
+	return []limit{
+		limitOf("memoryPages", "--memory-pages", &granted.MemoryPages, other.MemoryPages),
+		limitOf("tableElements", "--table-elements", &granted.TableElements, other.TableElements),
+		limitOf("callDepth", "--call-depth", &granted.CallDepth, other.CallDepth),
+		limitOf("fuel", "--fuel", &granted.Fuel, other.Fuel),
+		limitOf("timeout", "--timeout", &granted.Timeout, other.Timeout),
+		limitOf("compileTimeout", "--compile-timeout", &granted.CompileTimeout, other.CompileTimeout),
+		limitOf("compileBytes", "--compile-bytes", &granted.CompileBytes, other.CompileBytes),
+		limitOf("outputBytes", "--output-bytes", &granted.OutputBytes, other.OutputBytes),
+		limitOf("stderrBytes", "--stderr-bytes", &granted.StderrBytes, other.StderrBytes),
+	}
+}
+
+func limitOf[T cmp.Ordered](name, flag string, granted *T, other T) limit {
+	return limit{
+		name: name, flag: flag, most: fmt.Sprint(*granted), lowered: other != *granted,
+		lower: func() error { return lowerOne(flag, granted, other) },
+	}
+}
+
 // lower gives the granted limits, lowered to those asked for. Asking for more
 // than was granted is a usage error: the operator's policy is the ceiling.
 func lower(granted, asked policy.Limits) (policy.Limits, error) {
-	for _, err := range []error{
-		lowerOne("--memory-pages", &granted.MemoryPages, asked.MemoryPages),
-		lowerOne("--table-elements", &granted.TableElements, asked.TableElements),
-		lowerOne("--call-depth", &granted.CallDepth, asked.CallDepth),
-		lowerOne("--fuel", &granted.Fuel, asked.Fuel),
-		lowerOne("--timeout", &granted.Timeout, asked.Timeout),
-		lowerOne("--compile-timeout", &granted.CompileTimeout, asked.CompileTimeout),
-		lowerOne("--compile-bytes", &granted.CompileBytes, asked.CompileBytes),
-		lowerOne("--output-bytes", &granted.OutputBytes, asked.OutputBytes),
-		lowerOne("--stderr-bytes", &granted.StderrBytes, asked.StderrBytes),
-	} {
-		if err != nil {
+	for _, l := range limitsOf(&granted, asked) {
+		if err := l.lower(); err != nil {
 			return policy.Limits{}, err
 		}
 	}
@@ -47,32 +67,12 @@ func lowerOne[T cmp.Ordered](flag string, granted *T, asked T) error {
 // stopHint is how to go on after a stop: where the request has lowered the limit
 // that was reached, it is the request that allows more.
 func stopHint(stop *sandbox.Stop, granted, held policy.Limits) string {
-	flag, most, lowered := "", "", false
-	pick := func(name string, policy, run any) { flag, most, lowered = name, fmt.Sprint(policy), policy != run }
-	switch stop.Limit {
-	case "memoryPages":
-		pick("--memory-pages", granted.MemoryPages, held.MemoryPages)
-	case "tableElements":
-		pick("--table-elements", granted.TableElements, held.TableElements)
-	case "callDepth":
-		pick("--call-depth", granted.CallDepth, held.CallDepth)
-	case "fuel":
-		pick("--fuel", granted.Fuel, held.Fuel)
-	case "timeout":
-		pick("--timeout", granted.Timeout, held.Timeout)
-	case "compileTimeout":
-		pick("--compile-timeout", granted.CompileTimeout, held.CompileTimeout)
-	case "compileBytes":
-		pick("--compile-bytes", granted.CompileBytes, held.CompileBytes)
-	case "outputBytes":
-		pick("--output-bytes", granted.OutputBytes, held.OutputBytes)
-	case "stderrBytes":
-		pick("--stderr-bytes", granted.StderrBytes, held.StderrBytes)
+	for _, l := range limitsOf(&granted, held) {
+		if l.name == stop.Limit && l.lowered {
+			return fmt.Sprintf("raise or leave out %s; the policy allows %s", l.flag, l.most)
+		}
 	}
-	if !lowered {
-		return stop.Hint
-	}
-	return fmt.Sprintf("raise or leave out %s; the policy allows %s", flag, most)
+	return stop.Hint
 }
 
 func limits(l policy.Limits) Limits {
