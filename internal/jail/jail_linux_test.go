@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -348,49 +347,6 @@ func alive(pid int) bool {
 
 // New threads are rare in short runs, and what they need is forgotten easily:
 // 200 runs, and among them some with both processors busy, end as they should.
-func TestRepeatedRunsAreNotKilled(t *testing.T) {
-	const runs = 200
-	stop, always := make(chan struct{}), make(chan struct{})
-	close(always)
-	var busy sync.WaitGroup
-	for range 2 {
-		busy.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				case <-always:
-				}
-			}
-		})
-	}
-	var group sync.WaitGroup
-	errs := make(chan string, runs)
-	for worker := range 4 {
-		group.Go(func() {
-			for i := range runs / 4 {
-				if worker == 0 && i == runs/8 {
-					close(stop)
-				}
-				c := bounded(t, roleProbe+":threads")
-				if got := ask(t, c, ""); got != "done" {
-					errs <- got
-				}
-				c.Kill()
-				if exit := c.Wait(); exit.BadSystemCall {
-					errs <- exit.Stderr
-				}
-			}
-		})
-	}
-	group.Wait()
-	busy.Wait()
-	close(errs)
-	for e := range errs {
-		t.Error(e)
-	}
-}
-
 func TestFrameKindsAreChecked(t *testing.T) {
 	c := bounded(t, roleEcho)
 	defer end(c)

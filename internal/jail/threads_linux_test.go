@@ -29,3 +29,46 @@ func TestManyStartsWithoutLandlock(t *testing.T) {
 	}
 	starters.Wait()
 }
+
+func TestRepeatedRunsAreNotKilled(t *testing.T) {
+	const runs = 200
+	stop, always := make(chan struct{}), make(chan struct{})
+	close(always)
+	var busy sync.WaitGroup
+	for range 2 {
+		busy.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-always:
+				}
+			}
+		})
+	}
+	var group sync.WaitGroup
+	errs := make(chan string, runs)
+	for worker := range 4 {
+		group.Go(func() {
+			for i := range runs / 4 {
+				if worker == 0 && i == runs/8 {
+					close(stop)
+				}
+				c := bounded(t, roleProbe+":threads")
+				if got := ask(t, c, ""); got != "done" {
+					errs <- got
+				}
+				c.Kill()
+				if exit := c.Wait(); exit.BadSystemCall {
+					errs <- exit.Stderr
+				}
+			}
+		})
+	}
+	group.Wait()
+	busy.Wait()
+	close(errs)
+	for e := range errs {
+		t.Error(e)
+	}
+}
