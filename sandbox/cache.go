@@ -220,6 +220,13 @@ func discarded(reason string) *Note {
 	}
 }
 
+// unknown is discarded for what was known of a module, which policies judge.
+func unknown(reason string) *Note {
+	n := discarded(reason)
+	n.Message = "what the cache knew of the module was discarded, and it is looked into again: " + reason
+	return n
+}
+
 func hintOf(err error) string {
 	var loose *sealed.UnsafeError
 	if errors.As(err, &loose) {
@@ -238,20 +245,26 @@ func (c *Cache) save(b Binding, content sealed.Content) *Note {
 
 // inspect is Inspect for modules that were accepted before by this very build: what
 // is known of them is read in place of finding it out again.
-func (c *Cache) inspect(module hashed.Bytes) (*Module, error) {
-	digest := module.Digest()
-	if entry, _ := c.load(c.binding(entryFacts, digest, "")); entry != nil {
+func (c *Cache) inspect(module hashed.Bytes) (*Module, *Note, error) {
+	digest, binding := module.Digest(), c.binding(entryFacts, module.Digest(), "")
+	entry, err := c.store.Load(binding.encode())
+	if err == nil {
 		m := &Module{bytes: module.Data(), digest: digest, seen: true}
 		if m.known.decode(entry.Head) == nil && m.known.Facts.Digest == digest && m.known.Facts.SizeBytes == int64(module.Len()) {
-			return m, nil
+			return m, nil, nil
 		}
+	}
+	var note *Note
+	var doubt *sealed.DoubtError
+	if errors.As(err, &doubt) { // of a key that is not private the code's own note tells
+		note = unknown(doubt.Error())
 	}
 	m, err := inspect(module)
 	if err == nil && c.fill != FillNever {
 		// Without it the module is looked into again, which is no harm.
-		_ = c.save(c.binding(entryFacts, digest, ""), sealed.Content{Head: m.known.encode()})
+		_ = c.save(binding, sealed.Content{Head: m.known.encode()})
 	}
-	return m, err
+	return m, note, err
 }
 
 // again reports whether a module was run before, by this process or another, and

@@ -116,6 +116,49 @@ func TestAttackedCacheIsCompiledAgain(t *testing.T) {
 	}
 }
 
+// What the cache knew of a module is what a policy would judge: a change of it is told,
+// whatever was done, and the module is looked into again.
+func TestAttackedFactsAreToldAndFoundAgain(t *testing.T) {
+	for name, change := range map[string]func([]byte) []byte{
+		"a byte": func(b []byte) []byte { b[len(b)-20] ^= 1; return b },
+		"cut":    func(b []byte) []byte { return b[:len(b)-1] },
+		"longer": func(b []byte) []byte { return append(b, 'x') },
+		"empty":  func([]byte) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := cacheDir(t)
+			want := pick(once(t, openCache(t, dir, nil), asm.Cat(), "hello", ample()))
+			names, _ := filepath.Glob(filepath.Join(dir, "code", "*.sealed"))
+			code, changed := codeEntry(t, dir), 0
+			for _, entry := range names {
+				if entry == code {
+					continue
+				}
+				changed++
+				if err := os.Chmod(entry, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(entry, change(readFile(t, entry)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if changed != 1 {
+				t.Fatalf("the cache holds %v, want code and facts", names)
+			}
+			r := once(t, openCache(t, dir, nil), asm.Cat(), "hello", ample())
+			if diff := cmp.Diff(want, pick(r)); diff != "" {
+				t.Errorf("the run differs:\n%s", diff)
+			}
+			if len(r.Notes) != 1 || r.Notes[0].Code != sandbox.CodeCacheDiscarded || !strings.Contains(r.Notes[0].Message, "knew of the module") {
+				t.Errorf("Notes = %+v, want one that the facts were discarded", r.Notes)
+			}
+			if again := once(t, openCache(t, dir, nil), asm.Cat(), "hello", ample()); len(again.Notes) != 0 {
+				t.Errorf("it is told again: %+v", again.Notes)
+			}
+		})
+	}
+}
+
 // One module's code in the place of another's.
 func TestSwappedModulesAreCompiledAgain(t *testing.T) {
 	dir := cacheDir(t)

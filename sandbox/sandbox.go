@@ -127,7 +127,7 @@ type Sandbox struct {
 	mu     sync.Mutex
 	ready  *ahead // started by Prepare or Expect
 	closed bool
-	notes  []Note // of Expect and CodeOrigin: see Notes
+	notes  []Note // of Inspect, Expect and CodeOrigin: see Notes
 }
 
 // ahead is a child that waits for its run.
@@ -281,7 +281,13 @@ func (s *Sandbox) InspectHashed(module hashed.Bytes) (*Module, error) {
 	if s.cfg.Cache == nil {
 		return inspect(module)
 	}
-	return s.cfg.Cache.inspect(module)
+	m, note, err := s.cfg.Cache.inspect(module)
+	if note != nil {
+		s.mu.Lock()
+		s.keep(*note)
+		s.mu.Unlock()
+	}
+	return m, err
 }
 
 var errClosed = errors.New("sandbox: closed")
