@@ -252,7 +252,7 @@ func TestTamperedCodeIsToldByThePipeline(t *testing.T) {
 
 func told(r *pipeline.Report, id string) (n int) {
 	for _, w := range r.Warnings {
-		if w.ID == id {
+		if w.ID == id && !strings.HasPrefix(w.Message, "what the cache knew ") { // facts have a note of their own
 			n++
 		}
 	}
